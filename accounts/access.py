@@ -1,0 +1,39 @@
+"""Which clinics a person may act in. Every queryset of the clinical record derives from this."""
+
+from uuid import UUID
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
+
+from accounts.models import Clinic, Membership, User
+from accounts.roles import Capability
+
+
+def clinic_ids(user: User | AnonymousUser, capability: Capability) -> set[UUID]:
+    """The clinics in which `user` holds `capability`; empty for a stranger or an inactive person.
+
+    A platform operator (superuser) holds no capability by being one: the record belongs to the clinic's people.
+    """
+    if not isinstance(user, User):
+        return set()
+    return {held.clinic_id for held in user.held_memberships if capability in held.capabilities}
+
+
+def clinics(user: User | AnonymousUser, capability: Capability = Capability.VIEW_RECORD) -> QuerySet[Clinic]:
+    return Clinic.objects.filter(id__in=clinic_ids(user, capability))
+
+
+def can(user: User | AnonymousUser, clinic: Clinic | UUID | None, capability: Capability) -> bool:
+    """Whether `user` holds `capability` in `clinic`."""
+    clinic_id = clinic.id if isinstance(clinic, Clinic) else clinic
+    return clinic_id in clinic_ids(user, capability)
+
+
+def people(user: User | AnonymousUser) -> QuerySet[User]:
+    """The people whose accounts `user` may manage: those with a role in a clinic that they run."""
+    return User.objects.filter(memberships__clinic__in=clinic_ids(user, Capability.MANAGE_USERS)).distinct()
+
+
+def memberships(user: User | AnonymousUser) -> QuerySet[Membership]:
+    """The roles that `user` may give and take."""
+    return Membership.objects.filter(clinic__in=clinic_ids(user, Capability.MANAGE_USERS))

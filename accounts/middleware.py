@@ -1,0 +1,33 @@
+"""The clinic that a person works in just now, and its time zone."""
+
+import zoneinfo
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from accounts.models import Clinic, User
+
+SESSION_KEY = "clinic"
+
+
+class ClinicMiddleware:
+    """Sets `request.clinic` (None for strangers and for people without a role) and the clinic's time zone."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.clinic = clinic = current_clinic(request)  # type: ignore[attr-defined]
+        if clinic is None:
+            return self.get_response(request)
+        with timezone.override(zoneinfo.ZoneInfo(clinic.time_zone)):
+            return self.get_response(request)
+
+
+def current_clinic(request: HttpRequest) -> Clinic | None:
+    """The clinic chosen in this session if the person still has a role in it, else their first."""
+    if not isinstance(request.user, User) or not request.user.held_memberships:
+        return None
+    held = {str(membership.clinic_id): membership.clinic for membership in request.user.held_memberships}
+    return held.get(request.session.get(SESSION_KEY, "")) or request.user.held_memberships[0].clinic

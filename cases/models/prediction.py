@@ -1,0 +1,103 @@
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from uuid6 import uuid7
+
+from cases.models.image import LesionImage
+from inference.models import ModelVersion
+
+
+class PredictionState(models.TextChoices):
+    """queued -> running -> done | rejected (bad input) | failed (a surprise); see cases/predictions.py."""
+
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    REJECTED = "rejected", _("Not possible")
+    FAILED = "failed", _("Failed")
+
+
+# As a filter and as a property; tests hold both equal.
+PENDING_STATES = (PredictionState.QUEUED, PredictionState.RUNNING)
+
+
+class Prediction(models.Model):
+    """What one model version says about one photo. The row is the queue; a message only says "look now"."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    image = models.ForeignKey(LesionImage, on_delete=models.PROTECT, related_name="predictions")
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="predictions")
+    state = models.CharField(
+        _("state"),
+        max_length=8,
+        choices=PredictionState.choices,
+        default=PredictionState.QUEUED,
+        editable=False,
+    )
+    is_urgent_queue = models.BooleanField(_("urgent queue"), default=False, editable=False)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0, editable=False)
+    claim_token = models.UUIDField(null=True, editable=False)
+    lease_until = models.DateTimeField(_("leased until"), null=True, editable=False)
+    queued_at = models.DateTimeField(_("queued"), default=timezone.now, editable=False)
+    finished_at = models.DateTimeField(_("finished"), null=True, editable=False)
+    duration_ms = models.PositiveIntegerField(_("computing time, ms"), null=True, editable=False)
+    reason = models.CharField(_("why not"), max_length=300, blank=True, editable=False)
+    # The answers that the model saw, so that a result can be explained after they were edited.
+    answers = models.JSONField(_("answers given to the model"), default=dict, editable=False)
+    # [[condition code, calibrated probability], ...], highest first: PostgreSQL keeps no order in objects.
+    probabilities = models.JSONField(_("probabilities"), null=True, editable=False)
+    answer_set = models.JSONField(_("answer set"), null=True, editable=False)
+    malignant_probability = models.FloatField(_("probability of malignancy"), null=True, editable=False)
+    urgent = models.BooleanField(_("urgent flag"), default=False, editable=False)
+    uncertain = models.BooleanField(_("uncertain"), default=False, editable=False)
+    # float16, C order; `maps` is [classes, rows, columns] with map_rows x map_columns a class.
+    maps = models.BinaryField(null=True, editable=False)
+    map_rows = models.PositiveSmallIntegerField(null=True, editable=False)
+    map_columns = models.PositiveSmallIntegerField(null=True, editable=False)
+    embedding = models.BinaryField(null=True, editable=False)  # float16 [d]
+
+    class Meta:
+        verbose_name = _("prediction")
+        verbose_name_plural = _("predictions")
+        ordering = ["-queued_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["image", "model_version"], name="one_prediction_a_model_version"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=PredictionState.values), name="prediction_state_is_known"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state=PredictionState.DONE)
+                | models.Q(probabilities__isnull=False, finished_at__isnull=False),
+                name="done_prediction_has_a_result",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state=PredictionState.RUNNING)
+                | models.Q(claim_token__isnull=False, lease_until__isnull=False),
+                name="running_prediction_has_a_claim",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state__in=[PredictionState.REJECTED, PredictionState.FAILED])
+                | ~models.Q(reason=""),
+                name="refused_prediction_says_why",
+            ),
+        ]
+        indexes = [
+            # The sweep and the queue figures look at unfinished rows only, so the index stays small for ever.
+            models.Index(
+                fields=["state", "queued_at"],
+                name="prediction_unfinished",
+                condition=models.Q(state__in=["queued", "running", "failed"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_state_display()}, {self.model_version_id}"
+
+    @property
+    def first_condition(self) -> str | None:
+        """The code of the most probable condition; None without a result."""
+        return self.probabilities[0][0] if self.probabilities else None
+
+    @property
+    def is_pending(self) -> bool:
+        return self.state in PENDING_STATES

@@ -1,0 +1,257 @@
+"""Predictions from request to result. The row is the queue: it is created with the photo, in one transaction;
+a Celery message only says "look now", and one that is lost costs a delay, not a prediction.
+"""
+
+import time
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import numpy as np
+import structlog
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from inference.answers import Answers
+from inference.bundle import BundleError
+from inference.engine import Opinion
+from PIL import Image, UnidentifiedImageError
+
+from cases.models import Answer, Case, LesionImage, Prediction, PredictionState, Read, Urgency
+from cases.models.prediction import PENDING_STATES
+from inference import registry
+
+log = structlog.get_logger(__name__)
+
+# A queued row older than this had its message lost, or the broker was down: the sweep sends it again.
+RESEND_AFTER = timedelta(seconds=30)
+SWEEP_BATCH = 500
+
+
+class InputRefused(Exception):
+    """The photo or the record does not allow a prediction; the text is a sentence for the user."""
+
+
+def request(image: LesionImage) -> Prediction | None:
+    """Queues a prediction of `image` by the active model; call it in the transaction that creates the photo.
+
+    Returns None where the patient has not granted AI use, or where no model is active.
+    """
+    if not image.case.lesion.patient.allows_ai:
+        return None
+    try:
+        version = registry.active()
+    except registry.NoActiveModel:
+        log.warning("prediction_without_model", image=str(image.id))
+        return None
+    prediction, created = Prediction.objects.get_or_create(
+        image=image, model_version=version, defaults={"is_urgent_queue": image.case.urgency == Urgency.URGENT}
+    )
+    if created:
+        _send_on_commit(prediction)
+    return prediction
+
+
+def answers_changed(case: Case) -> None:
+    """Computes the case's predictions again, but for those that a reader has already signed against."""
+    signed_against = Read.objects.filter(prediction=OuterRef("pk"))
+    for prediction in Prediction.objects.filter(~Exists(signed_against), image__case=case):
+        _queue_again(prediction, Q(state__in=[*PENDING_STATES, PredictionState.DONE]))
+
+
+def consent_changed(patient_images: list[LesionImage]) -> None:
+    """Requests what a newly granted consent allows."""
+    for image in patient_images:
+        request(image)
+
+
+@transaction.atomic
+def retry(prediction: Prediction) -> bool:
+    """Queues a failed or rejected prediction again, with fresh attempts; False if it is in another state by now."""
+    return _queue_again(prediction, Q(state__in=[PredictionState.FAILED, PredictionState.REJECTED]))
+
+
+@transaction.atomic
+def rerun(image: LesionImage) -> Prediction | None:
+    """Asks the active model once more; an opinion that a reader signed against is kept as it is."""
+    prediction = request(image)
+    if prediction and prediction.state not in PENDING_STATES and not prediction.reads.exists():
+        _queue_again(prediction, ~Q(state__in=PENDING_STATES))
+        prediction.refresh_from_db()
+    return prediction
+
+
+def _queue_again(prediction: Prediction, allowed: Q) -> bool:
+    changed = Prediction.objects.filter(allowed, id=prediction.id).update(
+        state=PredictionState.QUEUED,
+        attempts=0,
+        # Whoever computes it just now has lost the claim, so an answer to old questions is never stored.
+        claim_token=None,
+        lease_until=None,
+        queued_at=timezone.now(),
+        reason="",
+    )
+    if changed:
+        _send_on_commit(prediction)
+    return bool(changed)
+
+
+def _send_on_commit(prediction: Prediction) -> None:
+    prediction_id, queue = str(prediction.id), "urgent" if prediction.is_urgent_queue else "routine"
+    transaction.on_commit(lambda: _send(prediction_id, queue))
+
+
+def _send(prediction_id: str, queue: str) -> None:
+    """Tells a worker to look. A broker that is down is logged and left to the sweep."""
+    try:
+        current_app.send_task("cases.tasks.predict", args=[prediction_id], queue=queue, retry=False)
+    except Exception:
+        # Kombu lets errors of many libraries through; whichever it is, the row is safe and the sweep re-sends.
+        log.warning("broker_unreachable", prediction=prediction_id, queue=queue)
+
+
+def run(prediction_id: UUID) -> bool:
+    """Claims, computes and stores one prediction; False if another worker has it or it needs nothing.
+
+    Raises:
+        Exception: any surprise, after the row says `failed` with a reason.
+    """
+    prediction = claim(prediction_id)
+    if prediction is None:
+        return False
+    started = time.monotonic()
+    try:
+        opinion, answers = _compute(prediction)
+    except InputRefused as refusal:
+        _finish(prediction, PredictionState.REJECTED, reason=str(refusal))
+        return True
+    except Exception:
+        _finish(
+            prediction,
+            PredictionState.FAILED,
+            reason=_("The computation broke off. Press Retry; if it fails again, tell your administrator."),
+        )
+        raise
+    return _store(prediction, opinion, answers, duration_ms=round((time.monotonic() - started) * 1000))
+
+
+def claim(prediction_id: UUID) -> Prediction | None:
+    """Takes a queued prediction, or a running one whose lease has run out. One UPDATE decides between two workers."""
+    now, token = timezone.now(), uuid4()
+    changed = (
+        Prediction.objects.filter(id=prediction_id, attempts__lt=settings.PREDICTION_MAX_ATTEMPTS)
+        .filter(Q(state=PredictionState.QUEUED) | Q(state=PredictionState.RUNNING, lease_until__lt=now))
+        .update(
+            state=PredictionState.RUNNING,
+            claim_token=token,
+            lease_until=now + timedelta(seconds=settings.PREDICTION_LEASE_SECONDS),
+            attempts=F("attempts") + 1,
+        )
+    )
+    if not changed:
+        return None
+    return Prediction.objects.select_related("model_version", "image__case__lesion__patient").get(
+        id=prediction_id, claim_token=token
+    )
+
+
+def answers_of(case: Case) -> Answers:
+    """The clinical answers as the model takes them; unknown is None."""
+    known = {Answer.YES: True, Answer.NO: False}
+    patient = case.lesion.patient
+    return Answers(
+        age=patient.age_on(timezone.localdate(case.created_at)),
+        site=case.lesion.body_site,
+        **{name: known.get(getattr(case, name)) for name in Case.QUESTIONS},
+    )
+
+
+def _compute(prediction: Prediction) -> tuple[Opinion, Answers]:
+    """The model's opinion; no transaction is open.
+
+    Raises:
+        InputRefused: consent was taken back, the photo was removed or cannot be read, the model is gone.
+    """
+    image = prediction.image
+    if not image.case.lesion.patient.allows_ai:
+        raise InputRefused(_("The patient does not consent to AI use."))
+    if image.removed_at:
+        raise InputRefused(_("The photo was removed."))
+    answers = answers_of(image.case)
+    try:
+        engine = registry.engine(prediction.model_version)
+    except BundleError as error:
+        raise InputRefused(_("The model cannot be loaded: %(why)s") % {"why": error}) from error
+    try:
+        with image.derivative.open("rb") as file, Image.open(file) as picture:
+            picture.load()
+            return engine.classify(picture, answers), answers
+    except FileNotFoundError as error:
+        raise InputRefused(_("The photo's file is missing. Add the photo again.")) from error
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+        raise InputRefused(_("The photo cannot be read. Take it again.")) from error
+
+
+def _finish(prediction: Prediction, state: PredictionState, *, reason: str) -> None:
+    Prediction.objects.filter(id=prediction.id, claim_token=prediction.claim_token).update(
+        state=state, reason=reason[:300], finished_at=timezone.now(), claim_token=None, lease_until=None
+    )
+
+
+def _store(prediction: Prediction, opinion: Opinion, answers: Answers, *, duration_ms: int) -> bool:
+    """Stores the result if the claim still stands; a late second result is dropped."""
+    now = timezone.now()
+    with transaction.atomic():
+        stored = Prediction.objects.filter(
+            id=prediction.id, claim_token=prediction.claim_token, state=PredictionState.RUNNING
+        ).update(
+            state=PredictionState.DONE,
+            claim_token=None,
+            lease_until=None,
+            finished_at=now,
+            duration_ms=duration_ms,
+            reason="",
+            answers=vars(answers),
+            probabilities=[[code, round(p, 6)] for code, p in opinion.probabilities.items()],
+            answer_set=list(opinion.answer_set),
+            malignant_probability=opinion.malignant_probability,
+            urgent=opinion.urgent,
+            uncertain=opinion.uncertain,
+            maps=opinion.maps.astype(np.float16).tobytes(),
+            map_rows=opinion.maps.shape[1],
+            map_columns=opinion.maps.shape[2],
+            embedding=opinion.embedding.astype(np.float16).tobytes(),
+        )
+        if stored and opinion.urgent and prediction.model_version.state == "active":
+            # Raises only: a later calm opinion does not take a flag back from a waiting case.
+            Case.objects.filter(id=prediction.image.case_id).update(flagged_by_ai=True, urgency=Urgency.URGENT)
+    if stored:
+        log.info("prediction_done", prediction=str(prediction.id), ms=duration_ms, attempts=prediction.attempts)
+    return bool(stored)
+
+
+def sweep() -> int:
+    """Re-sends what waits too long or lost its worker, gives up what failed too often; returns their number."""
+    now = timezone.now()
+    given_up = Prediction.objects.filter(
+        Q(state=PredictionState.RUNNING, lease_until__lt=now), attempts__gte=settings.PREDICTION_MAX_ATTEMPTS
+    ).update(
+        state=PredictionState.FAILED,
+        reason=_("The computation stopped three times without a result. Press Retry, or take the photo again."),
+        finished_at=now,
+        claim_token=None,
+        lease_until=None,
+    )
+    waiting = list(
+        Prediction.objects.filter(
+            Q(state=PredictionState.QUEUED, queued_at__lt=now - RESEND_AFTER)
+            | Q(state=PredictionState.RUNNING, lease_until__lt=now)
+        )
+        .order_by("-is_urgent_queue", "queued_at")
+        .values_list("id", "is_urgent_queue")[:SWEEP_BATCH]
+    )
+    for prediction_id, is_urgent in waiting:
+        _send(str(prediction_id), "urgent" if is_urgent else "routine")
+    return given_up + len(waiting)

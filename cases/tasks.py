@@ -1,0 +1,27 @@
+"""Celery's door to the services. Messages carry ids only, never patient data."""
+
+from uuid import UUID
+
+from celery import shared_task
+from django.core.cache import cache
+from django.utils import timezone
+
+from cases import predictions
+
+HEARTBEAT_KEY = "worker-heartbeat"
+
+
+@shared_task
+def predict(prediction_id: str) -> None:
+    predictions.run(UUID(prediction_id))
+
+
+@shared_task
+def sweep_predictions() -> None:
+    predictions.sweep()
+
+
+@shared_task
+def record_heartbeat() -> None:
+    """Sent by beat, carried out by a worker: its age says that both, and the broker between them, are alive."""
+    cache.set(HEARTBEAT_KEY, timezone.now(), timeout=None)

@@ -1,0 +1,135 @@
+"""Which model versions exist, which one is active, and the loaded engine of each."""
+
+import shutil
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from inference.bundle import Bundle, BundleError
+from inference.engine import Engine
+from inference.models import Activation, ModelState, ModelVersion
+
+
+class NoActiveModel(Exception):
+    """No model version is active, so nothing can be predicted."""
+
+
+class RegistryError(Exception):
+    """The wish cannot be carried out; the text says why, for people."""
+
+
+def active() -> ModelVersion:
+    """The active model version.
+
+    Raises:
+        NoActiveModel: none is active.
+    """
+    try:
+        return ModelVersion.objects.get(state=ModelState.ACTIVE)
+    except ModelVersion.DoesNotExist:
+        raise NoActiveModel("No model is active. Promote one: `python manage.py models promote NAME`.") from None
+
+
+def register(folder: Path) -> ModelVersion:
+    """Adds the bundle in `folder` as a candidate and returns its row; the same bundle twice is one row.
+
+    A bundle outside the project is copied to `BUNDLE_ROOT/<name>` first, so that a cleaned training folder
+    cannot take a registered model away. The shipped bundle stays where the project has it.
+
+    Raises:
+        BundleError: the bundle is broken or was tampered with.
+        RegistryError: another bundle has that name.
+    """
+    bundle = Bundle.load(folder)
+    known = ModelVersion.objects.filter(sha256=bundle.sha256).first()
+    if known:
+        return known
+    if ModelVersion.objects.filter(name=bundle.name).exists():
+        raise RegistryError(f"Another model is called {bundle.name}. Train again with a new --name.")
+    path = _keep(bundle)
+    return ModelVersion.objects.create(
+        name=bundle.name,
+        path=str(path),
+        sha256=bundle.sha256,
+        classes=list(bundle.classes),
+        metrics=bundle.spec.get("metrics", {}),
+    )
+
+
+def _keep(bundle: Bundle) -> Path:
+    """The folder from which the bundle is served from now on, relative to the project where it lies inside."""
+    source = bundle.path.resolve()
+    if source.is_relative_to(settings.BASE_DIR / "inference"):
+        return source.relative_to(settings.BASE_DIR)
+    target = settings.BUNDLE_ROOT / bundle.name
+    if source != target.resolve():
+        partial = target.with_name(f".{bundle.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(source, partial)
+        shutil.rmtree(target, ignore_errors=True)
+        partial.replace(target)
+    return target
+
+
+def folder(version: ModelVersion) -> Path:
+    """Where the bundle of `version` lies."""
+    return settings.BASE_DIR / version.path
+
+
+def promote(name: str, *, reason: str, by: str) -> ModelVersion:
+    """Makes the version called `name` the active one and logs it; running workers follow at their next prediction.
+
+    Raises:
+        RegistryError: no such version, or its bundle does not load.
+    """
+    with transaction.atomic():
+        version = ModelVersion.objects.select_for_update().filter(name=name).first()
+        if version is None:
+            raise RegistryError(f"There is no model called {name}. `python manage.py models list` names them.")
+        try:
+            Bundle.load(folder(version))
+        except BundleError as error:
+            raise RegistryError(f"{name} cannot be promoted: {error}") from error
+        previous = ModelVersion.objects.select_for_update().filter(state=ModelState.ACTIVE).first()
+        if previous == version:
+            return version
+        if previous:
+            previous.state = ModelState.RETIRED
+            previous.save(update_fields=["state"])
+        version.state = ModelState.ACTIVE
+        version.activated_at = timezone.now()
+        version.save(update_fields=["state", "activated_at"])
+        Activation.objects.create(model_version=version, replaced=previous, reason=reason, by=by)
+    return version
+
+
+def rollback(*, reason: str, by: str) -> ModelVersion:
+    """Goes back to the version that the active one replaced.
+
+    Raises:
+        RegistryError: nothing came before.
+    """
+    latest = Activation.objects.filter(model_version__state=ModelState.ACTIVE).order_by("-at").first()
+    if latest is None or latest.replaced is None:
+        raise RegistryError("There is no earlier model to go back to.")
+    return promote(latest.replaced.name, reason=reason, by=by)
+
+
+@lru_cache(maxsize=3)
+def _engine(path: Path, sha256: str) -> Engine:
+    bundle = Bundle.load(path)
+    if bundle.sha256 != sha256:
+        raise BundleError(f"The bundle in {path.name} is not the one that was registered.")
+    return Engine(bundle)
+
+
+def engine(version: ModelVersion) -> Engine:
+    """The engine of `version`, loaded once a process.
+
+    Raises:
+        BundleError: the bundle is missing, broken, or not the one that was registered.
+    """
+    return _engine(folder(version), version.sha256)
