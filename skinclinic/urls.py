@@ -1,7 +1,17 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from skinclinic import health
+
 urlpatterns = [
+    path("healthz", health.live, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+    path("", include("accounts.urls")),
+    path("", include("cases.urls.worklist")),
+    path("", include("cases.urls.patients")),
+    path("", include("cases.urls.cases")),
+    path("", include("cases.urls.photos")),
+    path("api/", include("skinclinic.api_urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
 ]
