@@ -7,7 +7,8 @@ class SkinclinicConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported for its side effect: the checks register themselves.
-        from skinclinic import checks  # noqa: F401
+        # The Celery application here, so that `skinclinic` itself can be imported with nothing installed.
+        from skinclinic import celery, checks  # noqa: F401
 
 
 class ClinicAdminConfig(AdminConfig):

@@ -1,0 +1,1 @@
+"""`manage.py up`: starts the parts, watches them, stops them. Standard library only, except `prepare`."""
