@@ -1,0 +1,194 @@
+"""A model bundle: a folder with the network, what is needed to serve it and what is known about it.
+
+    bundle.json      classes, preprocessing, answer encoding, temperature, thresholds, metrics, licence, hashes
+    model.onnx       what is served
+    model.keras      what training can go on from
+    MODEL_CARD.md    what a person should read first
+
+bundle.json lists the SHA-256 of every other file and of itself, so a damaged or altered bundle is refused at load.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inference.answers import AnswerEncoding
+
+FORMAT_VERSION = 1
+SPEC_FILE = "bundle.json"
+ONNX_FILE = "model.onnx"
+KERAS_FILE = "model.keras"
+CARD_FILE = "MODEL_CARD.md"
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+class BundleError(Exception):
+    """The bundle cannot be used; one sentence for the user says why."""
+
+
+@dataclass(frozen=True)
+class BundleClass:
+    """One answer that the model can give."""
+
+    code: str
+    name: str
+    icd10: str
+    malignant: bool
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle.  `spec` is bundle.json as read; the fields are what serving needs of it."""
+
+    path: Path
+    name: str
+    sha256: str
+    classes: tuple[BundleClass, ...]
+    size: int
+    encoding: AnswerEncoding
+    temperature: float
+    urgent_threshold: float
+    abstain_threshold: float
+    conformal_threshold: float
+    spec: dict[str, Any]
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return tuple(each.code for each in self.classes)
+
+    @property
+    def onnx_file(self) -> Path:
+        return self.path / ONNX_FILE
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Bundle:
+        """Read and verify; raises BundleError with one sentence."""
+        folder = Path(folder)
+        try:
+            raw = (folder / SPEC_FILE).read_bytes()
+        except OSError:
+            raise BundleError(f"There is no model bundle in {folder}.") from None
+        try:
+            spec = json.loads(raw)
+            version = int(spec["format_version"])
+        except (ValueError, TypeError, KeyError):
+            raise BundleError(f"{folder / SPEC_FILE} is not a bundle description.") from None
+        if version > FORMAT_VERSION:
+            raise BundleError(
+                f"The bundle in {folder} has format {version} and this version reads up to {FORMAT_VERSION}: "
+                "update skinclinic."
+            )
+        _verify(folder, spec)
+        try:
+            return cls._from_spec(folder, spec)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BundleError(f"{folder / SPEC_FILE} lacks or garbles a field: {error}.") from None
+
+    @classmethod
+    def _from_spec(cls, folder: Path, spec: dict[str, Any]) -> Bundle:
+        classes = tuple(
+            BundleClass(each["code"], each["name"], each["icd10"], bool(each["malignant"]))
+            for each in spec["classes"]
+        )
+        if len({each.code for each in classes}) != len(classes) or len(classes) < 2:
+            raise ValueError("classes")
+        if not 0.05 <= float(spec["temperature"]) <= 20:
+            raise ValueError("temperature")
+        thresholds = spec["thresholds"]
+        return cls(
+            path=folder,
+            name=str(spec["name"]),
+            sha256=spec["sha256"],
+            classes=classes,
+            size=int(spec["preprocessing"]["size"]),
+            encoding=AnswerEncoding.from_spec(spec["answers"]),
+            temperature=float(spec["temperature"]),
+            urgent_threshold=float(thresholds["urgent"]["threshold"]),
+            abstain_threshold=float(thresholds["abstain"]["threshold"]),
+            conformal_threshold=float(thresholds["conformal"]["threshold"]),
+            spec=spec,
+        )
+
+
+def write(folder: Path | str, spec: Mapping[str, Any], files: Mapping[str, Path]) -> Path:
+    """Write a bundle into `folder`, all of it or nothing, and return the folder.
+
+    `files` are copied in under their names; hashes and the format version are added to `spec`.  Everything is
+    written to a temporary folder beside the target, flushed to disk and renamed.  Raises BundleError if the name is
+    unusable or the target exists.
+    """
+    folder = Path(folder)
+    name = str(spec["name"])
+    if not NAME.fullmatch(name):
+        raise BundleError("A model's name is made of lower-case letters, digits, dots, dashes and underscores.")
+    if folder.exists():
+        raise BundleError(f"{folder} exists already: choose another name.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
+    try:
+        for target, source in files.items():
+            shutil.copyfile(source, temporary / target)
+        described = {
+            **{key: value for key, value in spec.items() if key != "sha256"},
+            "format_version": FORMAT_VERSION,
+            "files": {
+                target: {"sha256": _file_hash(temporary / target), "bytes": (temporary / target).stat().st_size}
+                for target in sorted(files)
+            },
+        }
+        described["sha256"] = spec_hash(described)
+        text = json.dumps(described, indent=2, ensure_ascii=False, allow_nan=False)
+        (temporary / SPEC_FILE).write_text(text + "\n", encoding="utf-8")
+        for each in [*temporary.iterdir(), temporary]:
+            _flush(each)
+        temporary.chmod(0o755)
+        os.rename(temporary, folder)
+        _flush(folder.parent)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return folder
+
+
+def spec_hash(spec: Mapping[str, Any]) -> str:
+    """SHA-256 of a description without its own `sha256`, in a form that does not depend on layout."""
+    bare = {key: value for key, value in spec.items() if key != "sha256"}
+    text = json.dumps(bare, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _verify(folder: Path, spec: Mapping[str, Any]) -> None:
+    files = spec.get("files")
+    if not isinstance(files, dict) or ONNX_FILE not in files or spec.get("sha256") != spec_hash(spec):
+        raise BundleError(f"{folder / SPEC_FILE} was changed after the bundle was written.")
+    for name, facts in files.items():
+        if Path(name).name != name:
+            raise BundleError(f"{folder / SPEC_FILE} names a file outside the bundle.")
+        try:
+            actual = _file_hash(folder / name)
+        except OSError:
+            raise BundleError(f"The bundle in {folder} lacks its file {name}.") from None
+        if actual != facts["sha256"]:
+            raise BundleError(f"{name} of the bundle in {folder} was changed or damaged: restore it.")
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

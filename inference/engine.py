@@ -1,0 +1,77 @@
+"""The second opinion on one photo.  ONNX Runtime only: nothing here or below loads TensorFlow or Keras."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+from inference.answers import Answers
+from inference.bundle import Bundle, BundleError
+from inference.decision import calibrated, confidence, in_answer_set, malignant_probability
+from inference.preprocessing import prepare
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What the model says.  It supports a decision and does not make one."""
+
+    probabilities: dict[str, float]  # class code -> calibrated probability, highest first
+    answer_set: tuple[str, ...]  # smallest set that reaches the bundle's coverage, likeliest first
+    malignant_probability: float
+    urgent: bool  # malignant_probability reaches the bundle's urgent threshold
+    uncertain: bool  # the model abstains: a doctor must read
+    maps: np.ndarray  # float32 [classes, h, w], evidence per place, class order of the bundle
+    embedding: np.ndarray  # float32 [d]
+
+
+class Engine:
+    """A loaded bundle.  `classify` may be called from several threads at once."""
+
+    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        # Idle threads must not spin: a worker shares its core with the web server.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(bundle.onnx_file), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise BundleError(f"The network of the bundle {bundle.name} cannot be loaded: {error}") from error
+        self.bundle = bundle
+        self._malignant = np.array([each.malignant for each in bundle.classes])
+
+    def logits(self, image: Image.Image, answers: Answers = Answers()) -> np.ndarray:
+        """Uncalibrated logits, float32 [classes]; what training and evaluation choose thresholds from."""
+        return self._run(image, answers, ["logits"])[0]
+
+    def classify(self, image: Image.Image, answers: Answers = Answers()) -> Opinion:
+        """The opinion on an upright RGB photo, with the answers that are known."""
+        logits, maps, embedding = self._run(image, answers, ["logits", "maps", "embedding"])
+        bundle = self.bundle
+        probabilities = calibrated(logits, bundle.temperature)
+        order = np.argsort(-probabilities, kind="stable")
+        chosen = in_answer_set(probabilities, bundle.conformal_threshold)
+        malignant = float(malignant_probability(probabilities, self._malignant))
+        return Opinion(
+            probabilities={bundle.codes[i]: float(probabilities[i]) for i in order},
+            answer_set=tuple(bundle.codes[i] for i in order if chosen[i]),
+            malignant_probability=malignant,
+            urgent=malignant >= bundle.urgent_threshold,
+            uncertain=bool(confidence(probabilities) < bundle.abstain_threshold),
+            maps=np.ascontiguousarray(maps.transpose(2, 0, 1)),
+            embedding=embedding,
+        )
+
+    def _run(self, image: Image.Image, answers: Answers, outputs: list[str]) -> list[np.ndarray]:
+        inputs = {
+            "image": prepare(image, self.bundle.size)[None],
+            "answers": self.bundle.encoding.encode(answers)[None],
+        }
+        return [output[0] for output in self._session.run(outputs, inputs)]

@@ -1,0 +1,111 @@
+"""Measuring a bundle on photos, through the very engine that serves it.  Nothing here loads TensorFlow."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from inference.answers import Answers
+from inference.bundle import Bundle
+from inference.decision import calibrated
+from inference.engine import Engine
+from inference.preprocessing import open_upright
+from training.datasets import DataError, DataSet, Example
+from training.metrics import Thresholds, measure, wilson
+from training.progress import Report
+
+TOO_FEW = 20
+AGE_BANDS = ((0, 39), (40, 59), (60, 79), (80, 120))
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Photos with what the model said: labels [n] and calibrated probabilities [n, classes] in bundle order."""
+
+    examples: tuple[Example, ...]
+    labels: np.ndarray
+    probabilities: np.ndarray
+    broken: tuple[str, ...]
+
+
+def score(engine: Engine, dataset: DataSet, with_answers: bool = True, report: Report | None = None) -> Scored:
+    """Run every readable photo through the engine.
+
+    Raises DataError if a class of the data set is unknown to the model, or if no photo can be read.
+    """
+    report = report or Report()
+    bundle = engine.bundle
+    strangers = sorted(set(dataset.labels) - set(bundle.codes))
+    if strangers:
+        raise DataError(
+            f"The model {bundle.name} does not know the class {strangers[0]}; it knows {', '.join(bundle.codes)}."
+        )
+    kept, logits, broken = [], [], []
+    for number, example in enumerate(dataset.examples, 1):
+        try:
+            image = open_upright(dataset.folder / example.file)
+        except Exception:  # whatever Pillow raises, the file is listed and the rest is measured
+            broken.append(example.file)
+        else:
+            kept.append(example)
+            logits.append(engine.logits(image, example.answers if with_answers else Answers()))
+        report.step("Measuring", number, len(dataset.examples))
+    if not kept:
+        raise DataError("None of the photos can be read.")
+    return Scored(
+        tuple(kept),
+        np.array([bundle.codes.index(example.label) for example in kept]),
+        calibrated(np.stack(logits), bundle.temperature),
+        tuple(broken),
+    )
+
+
+def figures(bundle: Bundle, scored: Scored) -> dict[str, Any]:
+    """Every figure of `training.metrics.measure`, and accuracy by group."""
+    malignant = np.array([each.malignant for each in bundle.classes])
+    thresholds = Thresholds(bundle.urgent_threshold, bundle.abstain_threshold, bundle.conformal_threshold)
+    patients = [example.patient for example in scored.examples]
+    return {
+        "model": bundle.name,
+        "bundle_sha256": bundle.sha256,
+        **measure(scored.probabilities, scored.labels, bundle.codes, malignant, thresholds, patients),
+        "groups": by_group(scored),
+        "broken": list(scored.broken),
+    }
+
+
+def by_group(scored: Scored) -> dict[str, dict[str, dict[str, Any]]]:
+    """Accuracy with n and interval by age band, body site and the columns that describe a person.
+
+    Below twenty photos there is no figure, only n: too few to say.
+    """
+    right = scored.probabilities.argmax(axis=1) == scored.labels
+    members: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for index, example in enumerate(scored.examples):
+        members["age"][_age_band(example.answers.age)].append(index)
+        members["site"][example.answers.site or "unknown"].append(index)
+        for column in ("gender", "sex", "fitspatrick", "fitzpatrick"):
+            if column in example.groups:
+                members[column][example.groups[column].strip() or "unknown"].append(index)
+    groups: dict[str, dict[str, dict[str, Any]]] = {}
+    for column, values in members.items():
+        groups[column] = {}
+        for value, indices in sorted(values.items()):
+            few = len(indices) < TOO_FEW
+            hits = int(right[indices].sum())
+            groups[column][value] = {
+                "n": len(indices),
+                "accuracy": None if few else hits / len(indices),
+                "accuracy_ci": None if few else wilson(hits, len(indices)),
+            }
+    return groups
+
+
+def _age_band(age: int | None) -> str:
+    for low, high in AGE_BANDS:
+        if age is not None and low <= age <= high:
+            return f"{low}-{high}" if high < 120 else f"{low}+"
+    return "unknown"

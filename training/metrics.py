@@ -1,0 +1,183 @@
+"""The figures that say how good a model is, in numpy.
+
+Rates of independent photos carry Wilson's 95 % interval; figures that are not one rate (balanced accuracy, macro F1,
+AUC, calibration error) carry the 2.5 and 97.5 percentiles of a bootstrap over patients, for photos of one patient
+resemble each other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from inference.decision import confidence, in_answer_set, malignant_probability
+
+Z95 = 1.959964
+BOOTSTRAPS = 1000
+ECE_BINS = 10
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The decision thresholds of a bundle."""
+
+    urgent: float
+    abstain: float
+    conformal: float
+
+
+def wilson(hits: int, n: int) -> list[float] | None:
+    """Wilson's 95 % interval of a rate (Wilson 1927); None for no observations."""
+    if n == 0:
+        return None
+    share, z2 = hits / n, Z95 * Z95
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z95 * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return [max(0.0, centre - half), min(1.0, centre + half)]
+
+
+def auc(scores: np.ndarray, positive: np.ndarray) -> float | None:
+    """Area under the ROC curve: the chance that a positive scores above a negative, ties counting half."""
+    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
+    if not n_positive or not n_negative:
+        return None
+    _values, position, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[position]
+    return float((ranks[positive].sum() - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
+
+
+def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Counts [true, predicted]."""
+    return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+
+
+def balanced_accuracy(matrix: np.ndarray) -> float:
+    """Mean recall over the classes that occur."""
+    n = matrix.sum(axis=1)
+    return float((np.diag(matrix)[n > 0] / n[n > 0]).mean())
+
+
+def macro_f1(matrix: np.ndarray) -> float:
+    """Mean F1 over the classes that occur."""
+    n = matrix.sum(axis=1)
+    f1 = 2 * np.diag(matrix) / np.maximum(n + matrix.sum(axis=0), 1)
+    return float(f1[n > 0].mean())
+
+
+def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = ECE_BINS) -> list[tuple[float, float, int]]:
+    """(mean confidence, accuracy, n) of each occupied bin of equal width."""
+    sure = confidence(probabilities)
+    right = probabilities.argmax(axis=1) == labels
+    which = np.minimum((sure * bins).astype(int), bins - 1)
+    return [
+        (float(sure[which == b].mean()), float(right[which == b].mean()), int((which == b).sum()))
+        for b in range(bins)
+        if (which == b).any()
+    ]
+
+
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Expected calibration error of the top answer, ten equal bins (Guo et al. 2017, arXiv:1706.04599)."""
+    return sum(n * abs(sure - right) for sure, right, n in reliability(probabilities, labels)) / len(labels)
+
+
+def accuracy_at_coverage(probabilities: np.ndarray, labels: np.ndarray, coverage: float) -> tuple[int, int]:
+    """(right, n) among the most certain share of the photos."""
+    n = max(1, round(coverage * len(labels)))
+    surest = np.argsort(-confidence(probabilities), kind="stable")[:n]
+    return int((probabilities[surest].argmax(axis=1) == labels[surest]).sum()), n
+
+
+def bootstrap(
+    figure: Callable[[np.ndarray], float | None], patients: Sequence[str], seed: int = 0, rounds: int = BOOTSTRAPS
+) -> list[float] | None:
+    """95 % interval of `figure(indices)` over resampled patients; None if it cannot be computed."""
+    _names, owner = np.unique(np.asarray(patients), return_inverse=True)
+    photos = [np.flatnonzero(owner == each) for each in range(owner.max() + 1)]
+    rng = np.random.default_rng(seed)
+    values = []
+    for _round in range(rounds):
+        drawn = rng.integers(len(photos), size=len(photos))
+        value = figure(np.concatenate([photos[each] for each in drawn]))
+        if value is not None:
+            values.append(value)
+    if len(values) < rounds / 2:
+        return None
+    low, high = np.percentile(values, (2.5, 97.5))
+    return [float(low), float(high)]
+
+
+def measure(
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    codes: Sequence[str],
+    malignant: np.ndarray,
+    thresholds: Thresholds,
+    patients: Sequence[str],
+) -> dict[str, Any]:
+    """Every figure of a model on some photos, ready for JSON.
+
+    `probabilities` are calibrated, [n, classes]; `labels` [n] index `codes`; `malignant` is bool [classes].
+    A figure that these photos cannot give (no malignant one among them, say) is None.
+    """
+    n, classes = probabilities.shape
+    predicted = probabilities.argmax(axis=1)
+    matrix = confusion_matrix(labels, predicted, classes)
+    cancer, risk = malignant[labels], malignant_probability(probabilities, malignant)
+    urgent = risk >= thresholds.urgent
+    right = int(np.trace(matrix))
+    found, spared = int((urgent & cancer).sum()), int((~urgent & ~cancer).sum())
+    sure_right, sure_n = accuracy_at_coverage(probabilities, labels, 0.8)
+    answered = confidence(probabilities) >= thresholds.abstain
+    answered_right = int((predicted == labels)[answered].sum())
+    sets = in_answer_set(probabilities, thresholds.conformal)
+    covered = int(sets[np.arange(n), labels].sum())
+
+    def resampled(figure: Callable[[np.ndarray], float]) -> Callable[[np.ndarray], float]:
+        return lambda chosen: figure(confusion_matrix(labels[chosen], predicted[chosen], classes))
+
+    def rate(hits: int, total: int) -> float | None:
+        return hits / total if total else None
+
+    return {
+        "n": n,
+        "patients": len(set(patients)),
+        "classes": list(codes),
+        "accuracy": right / n,
+        "accuracy_ci": wilson(right, n),
+        "balanced_accuracy": balanced_accuracy(matrix),
+        "balanced_accuracy_ci": bootstrap(resampled(balanced_accuracy), patients),
+        "macro_f1": macro_f1(matrix),
+        "macro_f1_ci": bootstrap(resampled(macro_f1), patients),
+        "malignant_auc": auc(risk, cancer),
+        "malignant_auc_ci": bootstrap(lambda chosen: auc(risk[chosen], cancer[chosen]), patients),
+        "malignant_threshold": thresholds.urgent,
+        "malignant_n": int(cancer.sum()),
+        "malignant_sensitivity": rate(found, int(cancer.sum())),
+        "malignant_sensitivity_ci": wilson(found, int(cancer.sum())),
+        "malignant_specificity": rate(spared, int((~cancer).sum())),
+        "malignant_specificity_ci": wilson(spared, int((~cancer).sum())),
+        "per_class": {
+            code: {
+                "n": int(matrix[i].sum()),
+                "recall": rate(int(matrix[i, i]), int(matrix[i].sum())),
+                "recall_ci": wilson(int(matrix[i, i]), int(matrix[i].sum())),
+            }
+            for i, code in enumerate(codes)
+        },
+        "ece": calibration_error(probabilities, labels),
+        "ece_ci": bootstrap(lambda chosen: calibration_error(probabilities[chosen], labels[chosen]), patients),
+        "accuracy_at_80_coverage": sure_right / sure_n,
+        "accuracy_at_80_coverage_ci": wilson(sure_right, sure_n),
+        "answered_share": float(answered.mean()),
+        "answered_accuracy": rate(answered_right, int(answered.sum())),
+        "answered_accuracy_ci": wilson(answered_right, int(answered.sum())),
+        "answer_set_coverage": covered / n,
+        "answer_set_coverage_ci": wilson(covered, n),
+        "answer_set_mean_size": float(sets.sum(axis=1).mean()),
+        "confusion": matrix.tolist(),
+    }

@@ -1,0 +1,297 @@
+"""One training run: from a folder of photos to a bundle.
+
+1. Read, check and count the data; decode every photo once.
+2. Compute frozen features for varied views of each training photo.
+3. Tune on all folds but one, in turn, by patient: the out-of-fold logits give the weight of the answers, the
+   temperature and the thresholds.
+4. Tune on the whole training split, for as many epochs as the folds found best.
+5. Export behind a gate, write the bundle, measure it through the serving engine on the held-out split.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from inference import bundle as bundles
+from inference.answers import AnswerEncoding
+from inference.bundle import Bundle, BundleClass
+from inference.engine import Engine
+from training import plots
+from training.calibration import ANSWERED, COVERAGE, SENSITIVITY, Fusion, choose_thresholds, fit_fusion
+from training.classes import code_of, describe
+from training.datasets import DataError, DataSet, check, decode, load
+from training.evaluation import figures, score
+from training.export import export
+from training.metrics import Thresholds, measure
+from training.model_card import model_card
+from training.network import Network, build
+from training.progress import Report
+from training.spec import describe_bundle
+from training.tuning import Curve, Recipe, cache_features, limit_threads, tune
+
+TRAINING_SPLIT = "train"
+HELD_OUT_SPLITS = ("val", "test")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `train` was asked for."""
+
+    data: Path
+    name: str
+    out: Path
+    network: str = "lite0"
+    quick: bool = False
+    folds: int = 3
+    seed: int = 1
+    malignant: tuple[str, ...] = ()
+    attribution: str = ""
+    tune_from: int = 10
+    recipe: Recipe = field(default_factory=Recipe)
+
+    @property
+    def cut(self) -> str:
+        return "maps" if self.quick else f"block{self.tune_from}"
+
+
+def quick_recipe() -> Recipe:
+    """The head alone on frozen features: two views, a head can take a larger step."""
+    return Recipe(epochs=30, learning_rate=2e-3, views=2)
+
+
+def student_recipe(epochs: int) -> Recipe:
+    """The small network starts from nothing, so it needs larger steps."""
+    return Recipe(epochs=epochs, learning_rate=1e-3)
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """Out-of-fold results on the training split: logits of the photo [n, classes], fold of each photo, curves."""
+
+    photo: np.ndarray
+    fold: np.ndarray
+    curves: list[Curve]
+
+    @property
+    def epochs(self) -> int:
+        return max(1, round(float(np.mean([curve.best_epoch for curve in self.curves]))))
+
+
+def run(options: Options, report: Report) -> Bundle:
+    """Train, export, measure and write `out`/bundle; returns the bundle.
+
+    Raises DataError, ExportError or BundleError, each with one sentence.
+    """
+    started = time.monotonic()
+    keras.utils.set_random_seed(options.seed)
+    limit_threads(2)
+    folder = options.out / "bundle"
+    if folder.exists():
+        raise bundles.BundleError(f"{folder} exists already: choose another --name or --out.")
+
+    dataset = load(options.data, code_of)
+    say_counts(dataset, report)
+    check(dataset)
+    classes, strangers = describe(dataset.labels, options.malignant)
+    if strangers:
+        report.say(
+            f"Not in the condition vocabulary, so taken as benign: {', '.join(strangers)}. "
+            "If one of them is malignant, name it with --malignant."
+        )
+    training, pixels = readable(dataset, options, report)
+    codes = [each.code for each in classes]
+    labels = np.array([codes.index(example.label) for example in training.examples])
+    encoding = AnswerEncoding.fit([example.answers for example in training.examples])
+    answers = np.stack([encoding.encode(example.answers) for example in training.examples])
+
+    network = build(options.network, len(classes), encoding.width, options.cut)
+    options.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".cache-", dir=options.out) as cache:
+        views = cache_features(network, pixels, options.recipe.views, options.seed, Path(cache), report)
+        initial = network.model.get_weights()
+        validation = cross_validate(network, views, labels, training, options, report)
+        final = replace(options.recipe, epochs=validation.epochs)
+        network.model.set_weights(initial)
+        curve = tune_with_progress(network, views, labels, np.arange(len(labels)), final, options.seed, report)
+        del views
+
+    malignant = np.array([each.malignant for each in classes])
+    fusion = fit_fusion(validation.photo, answers, labels, encoding, options.seed)
+    network.model.get_layer("told").set_weights([fusion.weights])
+    fused, alone = fused_out_of_fold(validation, answers, labels, encoding, options.seed)
+    thresholds = choose_thresholds(fused, labels, malignant)
+    patients = [example.patient for example in training.examples]
+    metrics = {
+        "cross_validation": measure(fused, labels, codes, malignant, thresholds, patients),
+        "cross_validation_photo_alone": measure(alone, labels, codes, malignant, thresholds, patients),
+    }
+    bundle = write_bundle(
+        folder, network, classes, encoding, fusion, thresholds, metrics, dataset, options, final, report
+    )
+    plots.draw_all(options.out, bundle, [*validation.curves, curve])
+    report.say(f"Done in {(time.monotonic() - started) / 60:.1f} minutes: {options.out}")
+    return bundle
+
+
+def say_counts(dataset: DataSet, report: Report) -> None:
+    report.say(f"{'split':<12} {'class':<24} {'photos':>7} {'patients':>9}")
+    for split, label, photos, patients in dataset.counts():
+        report.say(f"{split:<12} {label:<24} {photos:>7} {patients:>9}")
+    for note in dataset.notes:
+        report.say(note)
+
+
+def readable(dataset: DataSet, options: Options, report: Report) -> tuple[DataSet, np.ndarray]:
+    """The training photos that can be read, decoded.  Broken ones are listed and skipped."""
+    size = 64 if options.network == "student" else 224
+    training, pixels, broken = decode(
+        dataset.split(TRAINING_SPLIT), size, lambda done, total: report.step("Decoding", done, total)
+    )
+    if broken:
+        report.say(f"Skipped {len(broken)} files that cannot be read: {', '.join(broken)}")
+        check(dataset.without(broken))
+    return training, pixels
+
+
+def folds_by_patient(dataset: DataSet, folds: int, seed: int) -> np.ndarray:
+    """The fold of each photo, [n]: no patient in two, classes spread as evenly as patients allow.
+
+    Patients are dealt out class by class, rarest class first, so that every class with `folds` patients or more is
+    in every fold; fewer folds are made when a class has fewer patients.
+    """
+    patients: dict[str, set[str]] = {label: set() for label in dataset.labels}
+    for example in dataset.examples:
+        patients[example.label].add(example.patient)
+    folds = max(2, min(folds, *(len(who) for who in patients.values())))
+    rng = np.random.default_rng(seed)
+    fold_of: dict[str, int] = {}
+    for label in sorted(patients, key=lambda each: (len(patients[each]), each)):
+        held = [sum(fold_of.get(who) == fold for who in patients[label]) for fold in range(folds)]
+        for who in rng.permutation(sorted(patients[label] - fold_of.keys())):
+            fold_of[str(who)] = emptiest = int(np.argmin(held))
+            held[emptiest] += 1
+    return np.array([fold_of[example.patient] for example in dataset.examples])
+
+
+def cross_validate(
+    network: Network, views: np.ndarray, labels: np.ndarray, training: DataSet, options: Options, report: Report
+) -> CrossValidation:
+    fold = folds_by_patient(training, options.folds, options.seed)
+    initial = network.model.get_weights()
+    photo = np.zeros((len(labels), len(training.labels)), np.float32)
+    curves = []
+    for each in range(fold.max() + 1):
+        network.model.set_weights(initial)
+        held = np.flatnonzero(fold == each)
+        stage = f"Fold {each + 1} of {fold.max() + 1}"
+        photo[held], curve = tune(
+            network.tail(), views, labels, np.flatnonzero(fold != each), held, options.recipe, options.seed + each,
+            lambda epoch, curve, stage=stage: report.step(
+                stage, epoch, options.recipe.epochs, f"held-out loss {curve.held_loss[-1]:.3f}"
+            ),
+        )  # fmt: skip
+        report.say(f"{stage}: best after {curve.best_epoch} epochs, held-out loss {min(curve.held_loss):.3f}")
+        curves.append(curve)
+    return CrossValidation(photo, fold, curves)
+
+
+def tune_with_progress(
+    network: Network,
+    views: np.ndarray,
+    labels: np.ndarray,
+    chosen: np.ndarray,
+    recipe: Recipe,
+    seed: int,
+    report: Report,
+) -> Curve:
+    _none, curve = tune(
+        network.tail(), views, labels, chosen, np.arange(0), recipe, seed,
+        lambda epoch, curve: report.step("Whole training split", epoch, recipe.epochs, f"loss {curve.loss[-1]:.3f}"),
+    )  # fmt: skip
+    return curve
+
+
+def fused_out_of_fold(
+    validation: CrossValidation, answers: np.ndarray, labels: np.ndarray, encoding: AnswerEncoding, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Held-out probabilities [n, classes] with the answers and without: the fusion too is fitted on other folds."""
+    fused, alone = np.zeros((2, *validation.photo.shape))
+    for each in range(validation.fold.max() + 1):
+        held, rest = validation.fold == each, validation.fold != each
+        fusion = fit_fusion(validation.photo[rest], answers[rest], labels[rest], encoding, seed)
+        fused[held] = fusion.probabilities(validation.photo[held], answers[held])
+        alone[held] = fusion.probabilities(validation.photo[held], np.zeros_like(answers[held]))
+    return fused, alone
+
+
+def write_bundle(
+    folder: Path,
+    network: Network,
+    classes: tuple[BundleClass, ...],
+    encoding: AnswerEncoding,
+    fusion: Fusion,
+    thresholds: Thresholds,
+    metrics: dict[str, Any],
+    dataset: DataSet,
+    options: Options,
+    final: Recipe,
+    report: Report,
+) -> Bundle:
+    """Export, measure the export through the serving engine, and write the bundle with its figures and card."""
+    cv = metrics["cross_validation"]
+    spec = describe_bundle(
+        name=options.name,
+        classes=classes,
+        encoding=encoding,
+        size=network.size,
+        temperature=fusion.temperature,
+        thresholds={
+            "urgent": {
+                "threshold": thresholds.urgent,
+                "target_sensitivity": SENSITIVITY,
+                "sensitivity": cv["malignant_sensitivity"],
+                "specificity": cv["malignant_specificity"],
+            },
+            "abstain": {"threshold": thresholds.abstain, "answered_share": ANSWERED},
+            "conformal": {"threshold": thresholds.conformal, "coverage": COVERAGE},
+        },
+        attribution=options.attribution,
+        imagenet=options.network == "lite0",
+        training={
+            "network": options.network,
+            "tuned_from": network.cut,
+            "seed": options.seed,
+            "folds": options.folds,
+            "recipe": asdict(final),
+            "data": options.data.name,
+            "manifest_sha256": dataset.manifest_hash(),
+            "counts": [list(row) for row in dataset.counts()],
+        },
+    )
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=options.out) as temporary:
+        report.say("Exporting …")
+        files = export(network.model, Path(temporary))
+        draft = bundles.write(Path(temporary) / "draft", {**spec, "metrics": {}}, files)
+        engine = Engine(Bundle.load(draft))
+        for split in HELD_OUT_SPLITS:
+            if split in dataset.splits:
+                held_out = dataset.split(split)
+                metrics[split] = figures(engine.bundle, score(engine, held_out, report=report))
+                metrics[f"{split}_photo_alone"] = figures(engine.bundle, score(engine, held_out, with_answers=False))
+        for figures_of_split in metrics.values():
+            for key in ("model", "bundle_sha256"):  # of the draft, not of the bundle
+                figures_of_split.pop(key, None)
+        spec["metrics"] = metrics
+        card = Path(temporary) / bundles.CARD_FILE
+        card.write_text(model_card(spec), encoding="utf-8")
+        return Bundle.load(bundles.write(folder, spec, {**files, bundles.CARD_FILE: card}))
+
+
+__all__ = ["DataError", "Options", "quick_recipe", "run", "student_recipe"]

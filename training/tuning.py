@@ -1,0 +1,183 @@
+"""Tuning the tail of a network on cached features.
+
+What lies before the cut is frozen, so its features are computed once for a number of varied views of each photo and
+kept on disk; every epoch then draws one view per photo.  All folds share the cache, which makes a cross-validated
+run about as dear as a plain one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from inference.preprocessing import model_units
+from training.augmentation import vary
+from training.network import Network
+from training.progress import Report
+
+BATCH = 32
+CACHE_BYTES = 4 * 2**30
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a tail is tuned.  The defaults were chosen by grouped cross-validation: docs/model-experiments.md."""
+
+    epochs: int = 25
+    learning_rate: float = 3e-4
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.1
+    class_power: float = 0.5  # loss weight of a class: (mean count / its count) ** power
+    mix: float = 0.0  # mixup (Zhang et al. 2018, arXiv:1710.09412) of features, Beta(mix, mix); 0 is off
+    average: float = 0.99  # exponential moving average of the weights
+    views: int = 16
+
+
+@dataclass
+class Curve:
+    """Per epoch: training loss, held-out loss and held-out balanced accuracy (empty without held-out photos)."""
+
+    loss: list[float] = field(default_factory=list)
+    held_loss: list[float] = field(default_factory=list)
+    held_balanced_accuracy: list[float] = field(default_factory=list)
+
+    @property
+    def best_epoch(self) -> int:
+        return int(np.argmin(self.held_loss)) + 1 if self.held_loss else len(self.loss)
+
+
+def limit_threads(threads: int) -> None:
+    """Keep TensorFlow to so many cores.  Only the first call in a process can have an effect."""
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        # TensorFlow is running already and keeps the setting it has.
+        return
+
+
+def cache_features(
+    network: Network, pixels: np.ndarray, views: int, seed: int, folder: Path, report: Report
+) -> np.ndarray:
+    """Features of varied views of every photo, float16 [views, n, ...] in a file; view 0 is the photo itself."""
+    trunk = network.trunk()
+    shape = tuple(trunk.output.shape[1:]) if trunk is not None else pixels.shape[1:]
+    affordable = CACHE_BYTES // (2 * len(pixels) * int(np.prod(shape)))
+    views = int(max(2, min(views, affordable)))
+    features = np.lib.format.open_memmap(folder / "features.npy", "w+", np.float16, (views, len(pixels), *shape))
+    forward = tf.function(lambda batch: trunk(batch, training=False)) if trunk is not None else None
+    rng = np.random.default_rng(seed)
+    for view in range(views):
+        for start in range(0, len(pixels), BATCH):
+            chosen = pixels[start : start + BATCH]
+            if view > 0:
+                chosen = np.stack([vary(each, rng) for each in chosen])
+            units = model_units(chosen)
+            features[view, start : start + BATCH] = units if forward is None else forward(tf.constant(units)).numpy()
+            report.step("Features", view * len(pixels) + min(start + BATCH, len(pixels)), views * len(pixels))
+    return features
+
+
+def tune(
+    tail: keras.Model,
+    features: np.ndarray,
+    labels: np.ndarray,
+    chosen: np.ndarray,
+    held: np.ndarray,
+    recipe: Recipe,
+    seed: int,
+    on_epoch: Callable[[int, Curve], None] = lambda epoch, curve: None,
+) -> tuple[np.ndarray, Curve]:
+    """Train `tail` in place on the photos `chosen`; returns (logits of the photos `held` [m, classes], curve).
+
+    AdamW with a warm-up epoch and a cosine to zero, gradients clipped to norm 1, the moving average of the weights
+    in use.  With held-out photos, it stops when their loss has not improved for a quarter of the epochs and goes
+    back to the best.  The same seed gives the same weights on the same machine.
+    """
+    rng = np.random.default_rng(seed)
+    classes = tail.output.shape[-1]
+    steps = -(-len(chosen) // BATCH)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        1e-6,
+        steps * max(recipe.epochs - 1, 1),
+        warmup_target=recipe.learning_rate,
+        warmup_steps=steps,
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    variables = tail.trainable_variables
+    optimizer.build(variables)
+    averages = [tf.Variable(variable.value) for variable in variables]
+    counts = np.bincount(labels[chosen], minlength=classes)
+    weights = (counts[counts > 0].mean() / np.maximum(counts, 1)) ** recipe.class_power
+    weights = (weights / weights[labels[chosen]].mean()).astype(np.float32)
+
+    @tf.function
+    def step(batch: tf.Tensor, target: tf.Tensor, weight: tf.Tensor, decay: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            logits = tail(tf.cast(batch, tf.float32), training=True)
+            loss = tf.reduce_mean(weight * tf.nn.softmax_cross_entropy_with_logits(target, logits))
+        gradients, _norm = tf.clip_by_global_norm(tape.gradient(loss, variables), 1.0)
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        for average, variable in zip(averages, variables, strict=True):
+            average.assign(average * decay + variable.value * (1.0 - decay))
+        return loss
+
+    forward = tf.function(lambda batch: tail(tf.cast(batch, tf.float32), training=False))
+    targets = np.eye(classes, dtype=np.float32) * (1 - recipe.label_smoothing) + recipe.label_smoothing / classes
+    curve, best, best_loss, taken = Curve(), None, np.inf, 0
+    for epoch in range(1, recipe.epochs + 1):
+        losses = []
+        order = rng.permutation(chosen)
+        for start in range(0, len(order), BATCH):
+            photos = order[start : start + BATCH]
+            if len(photos) < BATCH:  # one shape for every step, so the graph is built once
+                photos = np.concatenate([photos, rng.choice(chosen, BATCH - len(photos))])
+            batch = features[rng.integers(len(features), size=BATCH), photos]
+            target, weight = targets[labels[photos]], weights[labels[photos]]
+            if recipe.mix:
+                share = rng.beta(recipe.mix, recipe.mix, size=BATCH).astype(np.float32)
+                other = rng.permutation(BATCH)
+                wide = share.reshape(-1, *[1] * (batch.ndim - 1))
+                batch = (batch * wide + batch[other] * (1 - wide)).astype(np.float16)
+                target = target * share[:, None] + target[other] * (1 - share[:, None])
+                weight = weight * share + weight[other] * (1 - share)
+            taken += 1
+            decay = np.float32(min(recipe.average, (1 + taken) / (10 + taken)))
+            losses.append(step(tf.constant(batch), tf.constant(target), tf.constant(weight), tf.constant(decay)))
+        curve.loss.append(float(np.mean([float(loss) for loss in losses])))
+        if len(held):
+            raw = [variable.numpy() for variable in variables]
+            _assign(variables, averages)
+            _measure_held(_logits(forward, features, held), labels[held], curve)
+            if curve.held_loss[-1] < best_loss:
+                best, best_loss = [average.numpy() for average in averages], curve.held_loss[-1]
+            _assign(variables, raw)
+        on_epoch(epoch, curve)
+        if len(held) and epoch - curve.best_epoch >= max(4, recipe.epochs // 4):
+            break
+    _assign(variables, averages if best is None else best)
+    return _logits(forward, features, held) if len(held) else np.empty((0, classes), np.float32), curve
+
+
+def _logits(forward: Callable[[tf.Tensor], tf.Tensor], features: np.ndarray, photos: np.ndarray) -> np.ndarray:
+    parts = [photos[start : start + BATCH] for start in range(0, len(photos), BATCH)]
+    return np.concatenate([forward(tf.constant(features[0, part])).numpy() for part in parts])
+
+
+def _measure_held(logits: np.ndarray, labels: np.ndarray, curve: Curve) -> None:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_likelihood = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    right = logits.argmax(axis=1) == labels
+    curve.held_loss.append(float(-log_likelihood[np.arange(len(labels)), labels].mean()))
+    curve.held_balanced_accuracy.append(float(np.mean([right[labels == each].mean() for each in np.unique(labels)])))
+
+
+def _assign(variables: list, values: list) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
