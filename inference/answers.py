@@ -55,6 +55,9 @@ class Answers:
         return cls(**known)
 
 
+UNANSWERED = Answers()
+
+
 def site_code(text: str) -> str:
     """A body site as the record writes it: lower case, words joined by underscores."""
     return "_".join(text.strip().lower().replace("-", " ").replace("_", " ").split())

@@ -28,7 +28,7 @@ SPEC_FILE = "bundle.json"
 ONNX_FILE = "model.onnx"
 KERAS_FILE = "model.keras"
 CARD_FILE = "MODEL_CARD.md"
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 
 
 class BundleError(Exception):
@@ -52,7 +52,7 @@ class Bundle:
     path: Path
     name: str
     sha256: str
-    classes: tuple[BundleClass, ...]
+    conditions: tuple[BundleClass, ...]  # in the order of the outputs
     size: int
     encoding: AnswerEncoding
     temperature: float
@@ -62,8 +62,9 @@ class Bundle:
     spec: dict[str, Any]
 
     @property
-    def codes(self) -> tuple[str, ...]:
-        return tuple(each.code for each in self.classes)
+    def classes(self) -> tuple[str, ...]:
+        """Class codes in the order of the network's outputs."""
+        return tuple(each.code for each in self.conditions)
 
     @property
     def onnx_file(self) -> Path:
@@ -96,8 +97,7 @@ class Bundle:
     @classmethod
     def _from_spec(cls, folder: Path, spec: dict[str, Any]) -> Bundle:
         classes = tuple(
-            BundleClass(each["code"], each["name"], each["icd10"], bool(each["malignant"]))
-            for each in spec["classes"]
+            BundleClass(each["code"], each["name"], each["icd10"], bool(each["malignant"])) for each in spec["classes"]
         )
         if len({each.code for each in classes}) != len(classes) or len(classes) < 2:
             raise ValueError("classes")
@@ -108,7 +108,7 @@ class Bundle:
             path=folder,
             name=str(spec["name"]),
             sha256=spec["sha256"],
-            classes=classes,
+            conditions=classes,
             size=int(spec["preprocessing"]["size"]),
             encoding=AnswerEncoding.from_spec(spec["answers"]),
             temperature=float(spec["temperature"]),
@@ -129,7 +129,7 @@ def write(folder: Path | str, spec: Mapping[str, Any], files: Mapping[str, Path]
     folder = Path(folder)
     name = str(spec["name"])
     if not NAME.fullmatch(name):
-        raise BundleError("A model's name is made of lower-case letters, digits, dots, dashes and underscores.")
+        raise BundleError("A model's name is made of lower-case letters, digits, dashes and underscores.")
     if folder.exists():
         raise BundleError(f"{folder} exists already: choose another name.")
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from inference.answers import Answers
+from inference.answers import UNANSWERED, Answers
 from inference.bundle import Bundle, BundleError
 from inference.decision import calibrated, confidence, in_answer_set, malignant_probability
 from inference.preprocessing import prepare
@@ -45,13 +45,13 @@ class Engine:
         except Exception as error:
             raise BundleError(f"The network of the bundle {bundle.name} cannot be loaded: {error}") from error
         self.bundle = bundle
-        self._malignant = np.array([each.malignant for each in bundle.classes])
+        self._malignant = np.array([each.malignant for each in bundle.conditions])
 
-    def logits(self, image: Image.Image, answers: Answers = Answers()) -> np.ndarray:
+    def logits(self, image: Image.Image, answers: Answers = UNANSWERED) -> np.ndarray:
         """Uncalibrated logits, float32 [classes]; what training and evaluation choose thresholds from."""
         return self._run(image, answers, ["logits"])[0]
 
-    def classify(self, image: Image.Image, answers: Answers = Answers()) -> Opinion:
+    def classify(self, image: Image.Image, answers: Answers = UNANSWERED) -> Opinion:
         """The opinion on an upright RGB photo, with the answers that are known."""
         logits, maps, embedding = self._run(image, answers, ["logits", "maps", "embedding"])
         bundle = self.bundle
@@ -60,8 +60,8 @@ class Engine:
         chosen = in_answer_set(probabilities, bundle.conformal_threshold)
         malignant = float(malignant_probability(probabilities, self._malignant))
         return Opinion(
-            probabilities={bundle.codes[i]: float(probabilities[i]) for i in order},
-            answer_set=tuple(bundle.codes[i] for i in order if chosen[i]),
+            probabilities={bundle.classes[i]: float(probabilities[i]) for i in order},
+            answer_set=tuple(bundle.classes[i] for i in order if chosen[i]),
             malignant_probability=malignant,
             urgent=malignant >= bundle.urgent_threshold,
             uncertain=bool(confidence(probabilities) < bundle.abstain_threshold),

@@ -45,9 +45,7 @@ def _warp(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     margin = size // 2
     wide = np.pad(np.asarray(image), ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
     shifted = (a, b, matrix[2] + margin, d, e, matrix[5] + margin)
-    return Image.fromarray(wide).transform(
-        (size, size), Image.Transform.AFFINE, shifted, Image.Resampling.BILINEAR
-    )
+    return Image.fromarray(wide).transform((size, size), Image.Transform.AFFINE, shifted, Image.Resampling.BILINEAR)
 
 
 def _light(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -10,11 +10,11 @@ from training.datasets import DataError
 
 
 def code_of(folder: str, known: Mapping[str, ConditionSpec] | None = None) -> str:
-    """The condition's code if a folder is named by its code or its name, in any case; else the folder's name."""
+    """The condition's code if a folder is named by its code, name or synonym, in any case; else the folder's name."""
     known = vocabulary() if known is None else known
     plain = _plain(folder)
     for code, condition in known.items():
-        if plain in (_plain(code), _plain(str(condition.name))):
+        if plain in {_plain(name) for name in (code, condition.name, *condition.synonyms)}:
             return code
     return folder
 
@@ -22,7 +22,7 @@ def code_of(folder: str, known: Mapping[str, ConditionSpec] | None = None) -> st
 def describe(
     codes: Iterable[str], malignant: Iterable[str] = (), known: Mapping[str, ConditionSpec] | None = None
 ) -> tuple[tuple[BundleClass, ...], list[str]]:
-    """The classes of a bundle, and the codes that the vocabulary does not know and that were taken as benign.
+    """The classes of a bundle, and the codes of which nothing says whether they are malignant: taken as benign.
 
     `malignant` names further codes as malignant.  Raises DataError if it names one that is not among `codes`, or
     one that the vocabulary holds to be benign: the vocabulary is where that would have to be changed.
@@ -32,15 +32,16 @@ def describe(
     for code in sorted(malignant):
         if code not in codes:
             raise DataError(f"--malignant names {code}, which is not a class of the data set.")
-        if code in known and not known[code].malignant:
+        if code in known and known[code].malignant is False:
             raise DataError(f"--malignant names {code}, which the condition vocabulary holds to be benign.")
     classes = tuple(
-        BundleClass(code, str(known[code].name), known[code].icd10, known[code].malignant)
+        BundleClass(code, known[code].name, known[code].icd10, bool(known[code].malignant) or code in malignant)
         if code in known
         else BundleClass(code, code.replace("_", " "), "", code in malignant)
         for code in codes
     )
-    return classes, [code for code in codes if code not in known and code not in malignant]
+    unsaid = [code for code in codes if code not in known or known[code].malignant is None]
+    return classes, [code for code in unsaid if code not in malignant]
 
 
 def _plain(name: str) -> str:

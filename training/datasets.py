@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.answers import Answers
+from inference.answers import UNANSWERED, Answers
 from inference.preprocessing import open_upright, shrink
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -36,7 +36,7 @@ class Example:
     label: str
     patient: str
     split: str
-    answers: Answers = Answers()
+    answers: Answers = UNANSWERED
     groups: Mapping[str, str] = field(default_factory=dict)
 
 

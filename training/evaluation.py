@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from inference.answers import Answers
+from inference.answers import UNANSWERED
 from inference.bundle import Bundle
 from inference.decision import calibrated
 from inference.engine import Engine
@@ -38,10 +38,10 @@ def score(engine: Engine, dataset: DataSet, with_answers: bool = True, report: R
     """
     report = report or Report()
     bundle = engine.bundle
-    strangers = sorted(set(dataset.labels) - set(bundle.codes))
+    strangers = sorted(set(dataset.labels) - set(bundle.classes))
     if strangers:
         raise DataError(
-            f"The model {bundle.name} does not know the class {strangers[0]}; it knows {', '.join(bundle.codes)}."
+            f"The model {bundle.name} does not know the class {strangers[0]}; it knows {', '.join(bundle.classes)}."
         )
     kept, logits, broken = [], [], []
     for number, example in enumerate(dataset.examples, 1):
@@ -51,13 +51,13 @@ def score(engine: Engine, dataset: DataSet, with_answers: bool = True, report: R
             broken.append(example.file)
         else:
             kept.append(example)
-            logits.append(engine.logits(image, example.answers if with_answers else Answers()))
+            logits.append(engine.logits(image, example.answers if with_answers else UNANSWERED))
         report.step("Measuring", number, len(dataset.examples))
     if not kept:
         raise DataError("None of the photos can be read.")
     return Scored(
         tuple(kept),
-        np.array([bundle.codes.index(example.label) for example in kept]),
+        np.array([bundle.classes.index(example.label) for example in kept]),
         calibrated(np.stack(logits), bundle.temperature),
         tuple(broken),
     )
@@ -65,13 +65,13 @@ def score(engine: Engine, dataset: DataSet, with_answers: bool = True, report: R
 
 def figures(bundle: Bundle, scored: Scored) -> dict[str, Any]:
     """Every figure of `training.metrics.measure`, and accuracy by group."""
-    malignant = np.array([each.malignant for each in bundle.classes])
+    malignant = np.array([each.malignant for each in bundle.conditions])
     thresholds = Thresholds(bundle.urgent_threshold, bundle.abstain_threshold, bundle.conformal_threshold)
     patients = [example.patient for example in scored.examples]
     return {
         "model": bundle.name,
         "bundle_sha256": bundle.sha256,
-        **measure(scored.probabilities, scored.labels, bundle.codes, malignant, thresholds, patients),
+        **measure(scored.probabilities, scored.labels, bundle.classes, malignant, thresholds, patients),
         "groups": by_group(scored),
         "broken": list(scored.broken),
     }

@@ -115,9 +115,7 @@ def _student(classes: int, answers: int, size: int = 64) -> keras.Model:
     return _heads(image, features, classes, answers, "student")
 
 
-def _heads(
-    image: keras.KerasTensor, features: keras.KerasTensor, classes: int, answers: int, name: str
-) -> keras.Model:
+def _heads(image: keras.KerasTensor, features: keras.KerasTensor, classes: int, answers: int, name: str) -> keras.Model:
     answer = keras.Input((answers,), name="answers")
     embedding = layers.GlobalAveragePooling2D(name="embedding")(features)
     maps = layers.Conv2D(classes, 1, name="maps")(features)

@@ -66,9 +66,9 @@ def quick_recipe() -> Recipe:
     return Recipe(epochs=30, learning_rate=2e-3, views=2)
 
 
-def student_recipe(epochs: int) -> Recipe:
+def student_recipe() -> Recipe:
     """The small network starts from nothing, so it needs larger steps."""
-    return Recipe(epochs=epochs, learning_rate=1e-3)
+    return Recipe(epochs=40, learning_rate=1e-3)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def run(options: Options, report: Report) -> Bundle:
     classes, strangers = describe(dataset.labels, options.malignant)
     if strangers:
         report.say(
-            f"Not in the condition vocabulary, so taken as benign: {', '.join(strangers)}. "
+            f"The condition vocabulary does not say, so these count as benign: {', '.join(strangers)}. "
             "If one of them is malignant, name it with --malignant."
         )
     training, pixels = readable(dataset, options, report)

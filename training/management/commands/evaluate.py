@@ -1,0 +1,52 @@
+"""`evaluate --data DIR --split NAME`: the figures of a model, through the engine that serves it."""
+
+import json
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from inference.bundle import BundleError
+from inference.chosen import ModelNotFound, chosen_bundle
+from inference.engine import Engine
+from training.classes import code_of
+from training.datasets import DataError, load
+from training.evaluation import figures, score
+from training.model_card import ROWS, number
+from training.progress import ConsoleReport
+
+
+class Command(BaseCommand):
+    help = "Measure a model on the photos of a folder."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--data", type=Path, required=True, help="SPLIT/CLASS/photo.jpg or CLASS/photo.jpg")
+        parser.add_argument("--split", required=True, help="name of the split, or “all”")
+        parser.add_argument("--model", help="name of a model or a bundle folder (default: the active model)")
+        parser.add_argument("--without-answers", action="store_true", help="show the model the photos alone")
+        parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE")
+
+    def handle(self, *args, **options) -> None:
+        try:
+            engine = Engine(chosen_bundle(options["model"]))
+            dataset = load(options["data"], code_of).split(options["split"])
+            scored = score(
+                engine, dataset, with_answers=not options["without_answers"], report=ConsoleReport(self.stdout)
+            )
+        except (BundleError, DataError, ModelNotFound) as error:
+            raise CommandError(str(error)) from error
+        result = {
+            "data": options["data"].resolve().name,
+            "split": options["split"],
+            "with_answers": not options["without_answers"],
+            **figures(engine.bundle, scored),
+        }
+        if scored.broken:
+            self.stdout.write(f"Skipped {len(scored.broken)} files that cannot be read: {', '.join(scored.broken)}")
+        self.stdout.write(f"{engine.bundle.name}: {result['n']} photos of {result['patients']} patients")
+        for title, key in ROWS:
+            self.stdout.write(f"{title:<52} {number(result, key)}")
+        for code, row in result["per_class"].items():
+            self.stdout.write(f"{'Recall of ' + code:<52} {number(row, 'recall')}  n = {row['n']}")
+        if options["json"]:
+            options["json"].parent.mkdir(parents=True, exist_ok=True)
+            options["json"].write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,133 @@
+"""MODEL_CARD.md, written from what bundle.json holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+TITLES = {
+    "val": "held-out patients (val)",
+    "test": "held-out patients (test)",
+    "val_photo_alone": "held-out patients (val), photo alone",
+    "test_photo_alone": "held-out patients (test), photo alone",
+    "cross_validation": "cross-validation on the training patients",
+    "cross_validation_photo_alone": "cross-validation, photo alone",
+}
+ROWS = (
+    ("Accuracy", "accuracy"),
+    ("Balanced accuracy", "balanced_accuracy"),
+    ("Macro F1", "macro_f1"),
+    ("Malignant AUC", "malignant_auc"),
+    ("Sensitivity for malignant at the urgent threshold", "malignant_sensitivity"),
+    ("Specificity at the urgent threshold", "malignant_specificity"),
+    ("Calibration error (ECE, 10 bins)", "ece"),
+    ("Accuracy on the 80 % it is surest of", "accuracy_at_80_coverage"),
+    ("Answer set holds the truth", "answer_set_coverage"),
+)
+
+
+def model_card(spec: dict[str, Any]) -> str:
+    """Markdown.  `spec` is bundle.json before hashing, with `metrics`."""
+    training, thresholds, licence = spec["training"], spec["thresholds"], spec["licence"]
+    malignant = [each["code"] for each in spec["classes"] if each["malignant"]]
+    lines = [
+        f"# {spec['name']}",
+        "",
+        "## Intended use",
+        "A second opinion on a photo of one skin lesion for staff and doctors of a clinic. It supports a decision "
+        "and does not make one: a doctor reads every case. It is not a medical device and has had no clinical trial.",
+        "",
+        "## Answers it can give",
+        "| code | condition | ICD-10 | malignant |",
+        "|---|---|---|---|",
+        *(
+            f"| {each['code']} | {each['name']} | {each['icd10'] or '-'} | {'yes' if each['malignant'] else 'no'} |"
+            for each in spec["classes"]
+        ),
+        "",
+        "It knows no other condition, and says one of these about any picture.",
+        "",
+        "## Data",
+        f"Data set `{training['data']}`, manifest SHA-256 `{training['manifest_sha256']}`.",
+        *([licence["attribution"]] if licence["attribution"] else []),
+        "",
+        "| split | class | photos | patients |",
+        "|---|---|---|---|",
+        *(f"| {split} | {label} | {photos} | {patients} |" for split, label, photos, patients in training["counts"]),
+        "",
+        "## Network",
+        f"`{training['network']}` at {spec['preprocessing']['size']} px, tuned from `{training['tuned_from']}`, "
+        f"seed {training['seed']}. {licence['weights']}",
+        "Clinical answers (age, site, six yes/no questions) join the photo's evidence at the end, as one linear term "
+        "in which unknown counts for nothing. Sex and skin type are not shown to the network.",
+        "",
+        "## Figures",
+        "With 95 % intervals: Wilson for rates, a bootstrap over patients for the others.",
+        *_figures(spec["metrics"]),
+        *_per_class(spec["metrics"]),
+        *_groups(spec["metrics"]),
+        "## Thresholds, chosen on held-out folds",
+        f"- Temperature {spec['temperature']:.3f}.",
+        (
+            f"- Urgent when malignant ({', '.join(malignant)}) has {thresholds['urgent']['threshold']:.3f} or more: "
+            f"the highest threshold with {thresholds['urgent']['target_sensitivity']:.0%} sensitivity."
+            if malignant
+            else "- No class is malignant, so nothing is ever flagged urgent."
+        ),
+        f"- Uncertain when the likeliest answer has less than {thresholds['abstain']['threshold']:.3f}: "
+        f"{1 - thresholds['abstain']['answered_share']:.0%} of held-out photos.",
+        f"- Answer set: every class with {thresholds['conformal']['threshold']:.3f} or more, which holds the truth "
+        f"in {thresholds['conformal']['coverage']:.0%} of photos like these.",
+        "",
+        "## Limits",
+        "- The figures hold for photos like those it was trained on; another camera, clinic or population needs its "
+        "own check. Groups with fewer than 20 photos are too few to say anything about.",
+        "- It does not notice a picture that shows no lesion.",
+        "- Intervals are wide: read them, not the figure alone.",
+        "",
+        "## Licence",
+        f"Bundle: {licence['bundle']}. {licence['weights']}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def number(figures: dict[str, Any], key: str) -> str:
+    """`0.71 (0.63-0.78)`, or a dash where there is no figure."""
+    value, interval = figures.get(key), figures.get(f"{key}_ci")
+    if value is None:
+        return "-"
+    return f"{value:.3f}" + (f" ({interval[0]:.3f}-{interval[1]:.3f})" if interval else "")
+
+
+def _figures(metrics: dict[str, Any]) -> list[str]:
+    shown = [name for name in TITLES if name in metrics]
+    return [
+        "",
+        "| | " + " | ".join(f"{TITLES[name]}, n = {metrics[name]['n']}" for name in shown) + " |",
+        "|---" * (len(shown) + 1) + "|",
+        *(f"| {title} | " + " | ".join(number(metrics[name], key) for name in shown) + " |" for title, key in ROWS),
+        "",
+    ]
+
+
+def _per_class(metrics: dict[str, Any]) -> list[str]:
+    shown = next(name for name in TITLES if name in metrics)
+    return [
+        f"Recall by class, {TITLES[shown]}:",
+        "",
+        "| class | n | recall |",
+        "|---|---|---|",
+        *(f"| {code} | {row['n']} | {number(row, 'recall')} |" for code, row in metrics[shown]["per_class"].items()),
+        "",
+    ]
+
+
+def _groups(metrics: dict[str, Any]) -> list[str]:
+    shown = next((name for name in TITLES if "groups" in metrics.get(name, {})), None)
+    if shown is None:
+        return []
+    lines = [f"Accuracy by group, {TITLES[shown]}:", "", "| | | n | accuracy |", "|---|---|---|---|"]
+    for column, values in metrics[shown]["groups"].items():
+        for value, row in values.items():
+            accuracy = "too few to say" if row["accuracy"] is None else number(row, "accuracy")
+            lines.append(f"| {column} | {value} | {row['n']} | {accuracy} |")
+    return [*lines, ""]
