@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def export(model: keras.Model, folder: Path) -> dict[str, Path]:
     model.save(files[KERAS_FILE])
     # Keras exports only a model that has been called.
     _keras_outputs(model, *gate_inputs(model))
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # Keras' own patch of tf2onnx for numpy 2
         model.export(files[ONNX_FILE], format="onnx", verbose=False)

@@ -70,7 +70,7 @@ def learning_curves(path: Path, curves: list[Curve]) -> None:
             left.plot(epochs, curve.loss, color=INK, linewidth=2, label="training, whole split")
     left.set(xlabel="Epoch", ylabel="Loss")
     left.legend(frameon=False, fontsize=8)
-    right.set(xlabel="Epoch", ylabel="Balanced accuracy, held-out folds, photo alone", ylim=(0, 1))
+    right.set(xlabel="Epoch", ylabel="Held-out balanced accuracy", ylim=(0, 1))
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
