@@ -9,6 +9,9 @@ from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from accounts.models import User
+from cases.demo import story
+from skinclinic.management.commands import seed
 from skinclinic.up import prepared
 
 
@@ -27,11 +30,18 @@ def run(*, demo: bool, say: Callable[[str], object]) -> None:
         call_command("migrate", interactive=False, verbosity=0)
         say(f"Migrated the database ({waiting} migrations)")
     seeded = StringIO()
-    call_command("seed", demo=demo, stdout=seeded)
-    for line in seeded.getvalue().splitlines():
+    call_command("seed", no_demo=not demo, stdout=seeded)
+    for line in filter(None, seeded.getvalue().splitlines()):
         say(line)
     _collect(say)
-    prepared.remember(Path(settings.VAR), [])
+    prepared.remember(Path(settings.VAR), _demo_people())
+
+
+def _demo_people() -> list[str]:
+    """The demo logins that still open with the demo password, as "email (role)"."""
+    people = User.objects.filter(email__in=[email for email, _, _ in story.PEOPLE], is_active=True)
+    emails = {person.email for person in people if person.check_password(seed.demo_password())}
+    return [f"{email} ({', '.join(roles)})" for email, _, roles in story.PEOPLE if email in emails]
 
 
 def _waiting_migrations() -> int:

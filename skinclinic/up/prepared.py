@@ -26,17 +26,23 @@ def is_current(var: Path) -> bool:
     return bool(kept) and kept["sources"] == sources() and kept["database"] == _database(var)
 
 
-def remember(var: Path, logins: list[str]) -> None:
+def remember(var: Path, demo_people: list[str]) -> None:
     """Note that the database and the static files are prepared, and whom the greeting may name."""
-    note = {"sources": sources(), "database": _database(var), "logins": logins}
+    note = {"sources": sources(), "database": _database(var), "demo_people": demo_people}
     fresh = _note(var).with_suffix(".new")
     fresh.write_text(json.dumps(note, indent=1), encoding="utf-8")
     fresh.replace(_note(var))
 
 
 def logins(var: Path) -> list[str]:
-    """The lines about demo logins that the last preparation left; none when there is no demo data."""
-    return [str(line) for line in _read(var).get("logins", [])]
+    """The lines of the greeting about demo logins; none when there is no demo data."""
+    people = _read(var).get("demo_people", [])
+    password = os.environ.get("DEMO_PASSWORD", "")
+    with contextlib.suppress(OSError):
+        password = password or (var / "demo_password").read_text(encoding="utf-8").strip()
+    if not people or not password:
+        return []
+    return [f"Demo logins, all with the password {password}", *(f"  {person}" for person in people)]
 
 
 def _note(var: Path) -> Path:

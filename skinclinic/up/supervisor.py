@@ -120,19 +120,17 @@ class Supervisor:
 
     def _start_parts(self) -> None:
         redis_url = os.environ.get("REDIS_URL", "")
-        broker = None
         if not redis_url:
             folder, temporary = parts.socket_folder(self.var)
             if temporary:
                 self._tell_guard(f"~{folder}")
             broker = self._start(parts.valkey(self.var, folder))
+            self._wait_for([broker])
             redis_url = f"unix://{folder}/valkey.sock"
         with mendable(self.var / "run"):
             (self.var / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
         env = parts.environment(self.var, redis_url, self.host)
         self._prepare(env)
-        if broker:
-            self._wait_for([broker])
         others = [
             parts.web(self.var, env, self.host, self.port),
             parts.worker(self.var, env),
