@@ -5,7 +5,7 @@ from uuid import UUID
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 
-from accounts.models import Clinic, Membership, User
+from accounts.models import ApiToken, Clinic, Membership, User
 from accounts.roles import Capability
 
 
@@ -37,3 +37,24 @@ def people(user: User | AnonymousUser) -> QuerySet[User]:
 def memberships(user: User | AnonymousUser) -> QuerySet[Membership]:
     """The roles that `user` may give and take."""
     return Membership.objects.filter(clinic__in=clinic_ids(user, Capability.MANAGE_USERS))
+
+
+def tokens(user: User | AnonymousUser) -> QuerySet[ApiToken]:
+    """The API tokens that `user` may see and revoke."""
+    return ApiToken.objects.filter(user__in=people(user))
+
+
+def may_edit_account(user: User | AnonymousUser, person: User) -> bool:
+    """Whether `user` may change the name, address, password or activity of `person`.
+
+    Only where `user` runs every clinic that `person` works in: whoever sets a password can sign in with it, and
+    would otherwise see a clinic that is not theirs. Roles in one's own clinic are `memberships`, and another matter.
+    """
+    if isinstance(user, User) and user.is_superuser and user.is_active:
+        return True
+    if person.is_superuser:
+        return False
+    run = clinic_ids(user, Capability.MANAGE_USERS)
+    # Not `person.held_memberships`: that is empty for those who were switched off, and this may switch them on.
+    works_in = set(person.memberships.values_list("clinic", flat=True))
+    return bool(works_in) and works_in <= run

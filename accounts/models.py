@@ -50,7 +50,7 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+        return self.create_user(email, password, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email__iexact=username)
@@ -66,9 +66,6 @@ class User(AbstractBaseUser, PermissionsMixin):
         _("active"),
         default=True,
         help_text=_("Switch off instead of deleting: what a person signed stays theirs."),
-    )
-    is_staff = models.BooleanField(
-        _("may open the admin pages"), default=False, help_text=_("Follows from the roles; set by itself.")
     )
     date_joined = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
 
@@ -92,6 +89,13 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_short_name(self) -> str:
         return self.name.split(" ")[0]
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether this person may open the admin pages: by a role that grants it, or as the platform's operator."""
+        return self.is_active and (
+            self.is_superuser or any(Capability.OPEN_ADMIN in held.capabilities for held in self.held_memberships)
+        )
 
     @cached_property
     def held_memberships(self) -> list["Membership"]:

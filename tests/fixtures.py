@@ -1,6 +1,7 @@
 """Fixtures that every app's tests share; tests/conftest.py loads them."""
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from tests.cast import Cast, make_clinic
@@ -31,3 +32,10 @@ def sign_in(client: Client):
 def _media(settings, tmp_path) -> None:
     """Photos of a test go to its own folder."""
     settings.MEDIA_ROOT = tmp_path / "media"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_static_files() -> None:
+    """Tests serve static files by their own names: the hashed ones exist only after `collectstatic`."""
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
