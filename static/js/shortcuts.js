@@ -1,0 +1,24 @@
+// "/" moves to the search field, wherever one is not already typing.
+// Other keys: put data-shortcut="n" on a link or button; the page decides which.
+
+function isTyping(target) {
+  return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
+  if (event.key === "/") {
+    const search = document.getElementById("search");
+    if (!search) return;
+    event.preventDefault();
+    search.focus();
+    search.select();
+    return;
+  }
+  const target = document.querySelector(`[data-shortcut="${CSS.escape(event.key)}"]`);
+  if (target) {
+    event.preventDefault();
+    target.click();
+  }
+});
