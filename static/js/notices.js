@@ -10,7 +10,7 @@ export function notify(text, { seconds = 6 } = {}) {
   const template = document.getElementById("toast-template");
   if (!place || !template) return;
   const note = template.content.firstElementChild.cloneNode(true);
-  note.querySelector("p").textContent = text;
+  note.querySelector("[data-notice-text]").textContent = text;
   note.querySelector("button").addEventListener("click", () => note.remove());
   place.append(note);
   if (seconds) window.setTimeout(() => note.remove(), seconds * 1000);
