@@ -56,7 +56,7 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email__iexact=username)
 
 
-class User(AbstractBaseUser, PermissionsMixin):
+class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-missing]  # Knox's related name
     """A person, or an integration, who signs in by email address."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

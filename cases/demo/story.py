@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -146,13 +147,14 @@ def _log(
             patient=patient, body_site=visit.site, side=visit.side, created_at=logged
         )
     said_yes = visit.answers.split()
+    answers: dict[str, Any] = {name: "yes" if name in said_yes else "no" for name in Case.QUESTIONS}
     case = lifecycle.log_case(
         lesion=lesions[place],
         by=team["staff"],
         requested_urgency=visit.urgency,
         note=visit.note,
         created_at=logged,
-        **{question: "yes" if question in said_yes else "no" for question in Case.QUESTIONS},
+        **answers,
     )
     close_up = _photo(case, visit.look, number, team["staff"])
     if number % 4 == 0:

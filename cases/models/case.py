@@ -96,15 +96,20 @@ class Case(models.Model):
     @property
     def answers(self) -> list[tuple[str, str]]:
         """The clinical answers as (question, answer) in words, in the order of the form."""
-        return [
-            (str(self._meta.get_field(name).verbose_name), getattr(self, f"get_{name}_display")())
-            for name in self.QUESTIONS
-        ]
+        return [(question_in_words(name), getattr(self, f"get_{name}_display")()) for name in self.QUESTIONS]
 
     @property
     def is_open(self) -> bool:
         """Whether answers and photos may still change."""
         return self.state in OPEN_STATES
+
+
+def question_in_words(name: str) -> str:
+    """What the form asks: "bled" -> "has bled"."""
+    field = Case._meta.get_field(name)
+    if not isinstance(field, models.Field):
+        raise TypeError(f"{name} is no question of a case")
+    return str(field.verbose_name)
 
 
 # As a filter: Case.objects.filter(state__in=OPEN_STATES); tests hold the property and the filter equal.

@@ -1,3 +1,5 @@
+from datetime import date
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -133,8 +135,8 @@ class Patient(models.Model):
         """Completed years today, in the clinic's zone."""
         return self.age_on(timezone.localdate())
 
-    def age_on(self, day) -> int:  # type: ignore[no-untyped-def]
-        """Completed years on `day` (a date)."""
+    def age_on(self, day: date) -> int:
+        """Completed years on `day`."""
         had_birthday = (day.month, day.day) >= (self.birth_date.month, self.birth_date.day)
         return day.year - self.birth_date.year - (not had_birthday)
 

@@ -8,11 +8,11 @@ from typing import Any
 import environ
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from inference.bundle import BundleError
 
 from cases import conditions
 from cases.demo import story
 from inference import registry
+from inference.bundle import BundleError
 from inference.models import ModelState, ModelVersion
 
 WORDS = ("amber", "birch", "cedar", "dune", "ember", "fjord", "grove", "heron", "iris", "linden", "maple", "pine")
@@ -64,7 +64,6 @@ def demo_password() -> str:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
-        path.write_text(
-            f"{secrets.choice(WORDS)}-{secrets.choice(WORDS)}-{secrets.choice(WORDS)}-{secrets.randbelow(9000) + 1000}\n"
-        )
+        words = "-".join(secrets.choice(WORDS) for _ in range(3))
+        path.write_text(f"{words}-{secrets.randbelow(9000) + 1000}\n")
     return path.read_text().strip()
