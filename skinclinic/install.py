@@ -58,11 +58,11 @@ def build(venv: Path, layer: str, keep_open: int) -> None:
         log.write_bytes(b"")
     usable = belongs_here(venv, stamp)
     _need_room(layer, there=stamp["locks"] if usable else {})
+    _remove_halves(venv)
     if not usable:
         _create(venv, log, afresh=bool(stamp))
     with mendable(venv):
         (venv / STAMP).unlink(missing_ok=True)
-    _remove_halves(venv)
     _install(venv, layer, log, keep_open)
     # Larger layers that were there stay on disk, but lose their stamp: they are looked at when next needed.
     stamp = {
@@ -181,7 +181,7 @@ def _install(venv: Path, layer: str, log: Path, keep_open: int) -> None:
                 progress.read(line.decode(errors="replace"))
             progress.show()
         kept.write(pip.stdout.read() or b"")
-    progress.end()
+    progress.end(complete=not pip.returncode)
     if pip.returncode:
         _give_up(f"The packages of {layer} could not be installed", log)
 
@@ -230,7 +230,9 @@ class _Progress:
             say(text)
         self.shown = text
 
-    def end(self) -> None:
+    def end(self, *, complete: bool) -> None:
+        if complete:
+            self._print(f"Packages of {self.layer}: all {self.total} are there")
         if self.moving and self.shown:
             say("")
 
