@@ -22,10 +22,10 @@ class ExportError(Exception):
     """The export does not match the model; one sentence says by how much."""
 
 
-def export(model: keras.Model, folder: Path) -> dict[str, Path]:
+def export(model: keras.Model, folder: Path, tolerance: float = TOLERANCE) -> dict[str, Path]:
     """Write model.keras (no optimiser state) and model.onnx (fp32) into `folder`; returns them by name.
 
-    Raises ExportError if ONNX Runtime and Keras differ by more than 1e-4 on the fixed drawn pictures.
+    Raises ExportError if ONNX Runtime and Keras differ by more than the tolerance on the fixed drawn pictures.
     """
     files = {KERAS_FILE: folder / KERAS_FILE, ONNX_FILE: folder / ONNX_FILE}
     model.save(files[KERAS_FILE])
@@ -36,9 +36,9 @@ def export(model: keras.Model, folder: Path) -> dict[str, Path]:
         warnings.simplefilter("ignore", FutureWarning)  # Keras' own patch of tf2onnx for numpy 2
         model.export(files[ONNX_FILE], format="onnx", verbose=False)
     difference = largest_difference(model, files[ONNX_FILE])
-    if difference > TOLERANCE:
+    if difference > tolerance:
         raise ExportError(
-            f"The ONNX export differs from the Keras model by {difference:.1e}, more than {TOLERANCE:.0e}: refused."
+            f"The ONNX export differs from the Keras model by {difference:.1e}, more than {tolerance:.0e}: refused."
         )
     return files
 

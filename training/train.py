@@ -123,9 +123,12 @@ def run(options: Options, report: Report) -> Bundle:
         del views
 
     malignant = np.array([each.malignant for each in classes])
-    fusion = fit_fusion(validation.photo, answers, labels, encoding, options.seed)
+    fusion = fit_fusion(validation.photo, answers, labels, encoding, options.seed, options.recipe.tilt)
     network.model.get_layer("told").set_weights([fusion.weights])
-    fused, alone = fused_out_of_fold(validation, answers, labels, encoding, options.seed)
+    # The bias goes into the maps, whose mean is the photo's logit, so that stays true.
+    kernel, bias = network.model.get_layer("maps").get_weights()
+    network.model.get_layer("maps").set_weights([kernel, bias + fusion.bias])
+    fused, alone = fused_out_of_fold(validation, answers, labels, encoding, options)
     thresholds = choose_thresholds(fused, labels, malignant)
     patients = [example.patient for example in training.examples]
     metrics = {
@@ -219,13 +222,15 @@ def tune_with_progress(
 
 
 def fused_out_of_fold(
-    validation: CrossValidation, answers: np.ndarray, labels: np.ndarray, encoding: AnswerEncoding, seed: int
+    validation: CrossValidation, answers: np.ndarray, labels: np.ndarray, encoding: AnswerEncoding, options: Options
 ) -> tuple[np.ndarray, np.ndarray]:
     """Held-out probabilities [n, classes] with the answers and without: the fusion too is fitted on other folds."""
     fused, alone = np.zeros((2, *validation.photo.shape))
     for each in range(validation.fold.max() + 1):
         held, rest = validation.fold == each, validation.fold != each
-        fusion = fit_fusion(validation.photo[rest], answers[rest], labels[rest], encoding, seed)
+        fusion = fit_fusion(
+            validation.photo[rest], answers[rest], labels[rest], encoding, options.seed, options.recipe.tilt
+        )
         fused[held] = fusion.probabilities(validation.photo[held], answers[held])
         alone[held] = fusion.probabilities(validation.photo[held], np.zeros_like(answers[held]))
     return fused, alone

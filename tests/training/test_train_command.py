@@ -1,0 +1,140 @@
+"""The whole way, by the commands: drawn photos in, a bundle out that the engine serves."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from PIL import Image
+
+from inference import registry
+from inference.bundle import Bundle
+from inference.models import ModelState
+from tests.training import drawn
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.training
+ATTRIBUTION = "Drawn by the tests of this project."
+
+
+def train(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """The train command in a process of its own, against an empty database without tables."""
+    return subprocess.run(
+        [sys.executable, "-m", "django", "train", *arguments],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "skinclinic.settings",
+            "DATABASE_URL": f"sqlite:///{folder / 'empty.sqlite3'}",
+            "VAR_DIR": str(folder / "var"),
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def student(tmp_path_factory):
+    """One run of the small network: (folder, data, what it said)."""
+    folder = tmp_path_factory.mktemp("student")
+    data = drawn.folder(folder / "data", {"NEV": 16, "MEL": 16, "BCC": 16})
+    (data / "train/NEV/broken.png").write_bytes(b"not a picture")
+    run = train(
+        folder,
+        *("--data", str(data), "--network", "student", "--epochs", "20", "--folds", "2", "--name", "drawn-1"),
+        *("--out", str(folder / "out"), "--attribution", ATTRIBUTION),
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    return folder / "out", data, run.stdout
+
+
+def test_it_counts_first_and_lists_what_it_skipped(student):
+    _out, _data, said = student
+    assert said.split("\n")[0].split() == ["split", "class", "photos", "patients"]
+    assert "Skipped 1 files that cannot be read: train/NEV/broken.png" in said
+    assert "Fold 2 of 2" in said
+
+
+def test_it_says_when_there_is_no_database_to_register_in(student):
+    assert "Not registered: the database has no tables yet." in student[2]
+
+
+def test_it_leaves_pictures_a_card_and_no_litter(student):
+    out, _data, _said = student
+    assert {each.name for each in out.iterdir()} == {"bundle", "confusion-matrix.png", "learning-curves.png"}
+    for name in ("confusion-matrix.png", "learning-curves.png"):
+        with Image.open(out / name) as picture:
+            assert min(picture.size) > 300
+    card = (out / "bundle" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert ATTRIBUTION in card
+    assert "| MEL | Melanoma | C43.9 | yes |" in card
+
+
+def test_it_learned_to_tell_the_drawings_apart(student):
+    metrics = Bundle.load(student[0] / "bundle").spec["metrics"]
+    assert metrics["val"]["n"] == 48
+    assert metrics["val"]["accuracy"] >= 0.8
+    assert metrics["cross_validation"]["n"] == 48
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_evaluate_says_what_the_bundle_says_of_itself(student, tmp_path, alone):
+    out, data, _said = student
+    call_command(
+        "evaluate", data=data, split="val", model=str(out / "bundle"), without_answers=alone, json=tmp_path / "e.json"
+    )
+    evaluated = json.loads((tmp_path / "e.json").read_text())
+    recorded = Bundle.load(out / "bundle").spec["metrics"]["val_photo_alone" if alone else "val"]
+    assert {key: evaluated[key] for key in recorded} == recorded
+    promised = {
+        *("n", "classes", "accuracy", "balanced_accuracy", "macro_f1", "malignant_auc", "malignant_sensitivity"),
+        *("malignant_specificity", "per_class", "ece", "accuracy_at_80_coverage", "confusion"),
+        *("accuracy_ci", "balanced_accuracy_ci", "macro_f1_ci", "malignant_auc_ci", "malignant_sensitivity_ci"),
+        *("malignant_specificity_ci", "accuracy_at_80_coverage_ci"),
+    }
+    assert promised <= set(evaluated)
+
+
+def test_evaluate_refuses_a_class_the_model_does_not_know(student, tmp_path):
+    data = drawn.folder(tmp_path, {"NEV": 2, "tinea": 2})
+    with pytest.raises(CommandError, match="does not know the class"):
+        call_command("evaluate", data=data, split="val", model=str(student[0] / "bundle"))
+
+
+@pytest.mark.django_db
+def test_the_bundle_registers_as_a_candidate_once(student, settings, tmp_path):
+    settings.BUNDLE_ROOT = tmp_path
+    version = registry.register(student[0] / "bundle")
+    assert version.state == ModelState.CANDIDATE
+    assert version.classes == ["BCC", "MEL", "NEV"]
+    assert registry.register(student[0] / "bundle") == version
+    call_command("classify", str(student[1] / "val/MEL/mel-65.png"), model="drawn-1")
+
+
+def test_a_taken_name_and_a_hopeless_data_set_are_refused_in_one_sentence(student, tmp_path):
+    out, data, _said = student
+    again = train(tmp_path, "--data", str(data), "--network", "student", "--out", str(out))
+    assert again.returncode == 1
+    assert "exists already: choose another --name or --out." in again.stderr
+    assert "Traceback" not in again.stderr
+
+
+def test_the_head_alone_trains_on_a_bare_folder_of_classes(tmp_path):
+    data = drawn.folder(tmp_path / "bare", {"lump": 12, "NEV": 12}, splits=(), metadata=False)
+    run = train(
+        tmp_path,
+        *("--data", str(data), "--quick", "--epochs", "6", "--folds", "2", "--malignant", "lump"),
+        *("--out", str(tmp_path / "out")),
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert "The folder has no splits" in run.stdout
+    bundle = Bundle.load(tmp_path / "out" / "bundle")
+    assert bundle.size == 224
+    assert [(each.code, each.malignant) for each in bundle.conditions] == [("NEV", False), ("lump", True)]
+    assert bundle.spec["metrics"]["val"]["n"] == 4
