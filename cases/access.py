@@ -32,6 +32,11 @@ def images(person: Person, capability: Capability = VIEW) -> QuerySet[LesionImag
     return LesionImage.objects.filter(case__clinic__in=clinic_ids(person, capability), removed_at__isnull=True)
 
 
+def removed_images(person: Person, capability: Capability = VIEW) -> QuerySet[LesionImage]:
+    """Photos that were taken out of a case; only the undo sees them."""
+    return LesionImage.objects.filter(case__clinic__in=clinic_ids(person, capability), removed_at__isnull=False)
+
+
 def predictions(person: Person, capability: Capability = VIEW) -> QuerySet[Prediction]:
     return Prediction.objects.filter(
         image__case__clinic__in=clinic_ids(person, capability), image__removed_at__isnull=True

@@ -1,16 +1,267 @@
-"""A photo from the wire into the record."""
+"""A photo from the wire into the record, and out of it again.
 
+Files first, row second: a crash in between leaves files that no row names, which `sweep_orphans` removes, and never
+a row without its files.
+"""
+
+import errno
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import PurePosixPath
 from typing import BinaryIO
+from uuid import UUID, uuid4
+
+import structlog
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import IntegrityError, OperationalError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
-from cases.errors import Refused
-from cases.models import Case, ImageKind, LesionImage
+from cases import access, predictions
+from cases.errors import Refused, wrong_state
+from cases.models import Case, CaseState, ImageKind, LesionImage
+from cases.models.case import OPEN_STATES
+from cases.photo import picture
+from cases.photo.errors import PhotoRefused
+
+__all__ = ["PhotoRefused", "accept", "remove", "restore", "sweep_orphans"]
+
+log = structlog.get_logger(__name__)
+
+FOLDER = "images"
+ORPHAN_AFTER = timedelta(days=1)
+_LONGEST_NAME = 60
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
-class PhotoRefused(Refused):
-    """The photo cannot be taken; the sentence names the reason and the remedy."""
+def accept(
+    case: Case,
+    file: BinaryIO,
+    *,
+    name: str,
+    kind: str = ImageKind.CLOSE_UP,
+    by: User,
+    even_if_elsewhere: bool = False,
+) -> LesionImage:
+    """Takes one photo into `case` and queues its prediction; the same photo again is the one that is there.
+
+    Args:
+        name: what the sender calls the file; it stands in refusals and is not kept.
+        even_if_elsewhere: take it although another patient's record has the same photo.
+
+    Raises:
+        PhotoRefused: the photo cannot be taken (cases/photo/picture.py has the reasons), lies in another patient's
+            record (code "other_patient"), or there is no space for it (code "disk_full").
+        Refused: the case is signed or withdrawn (code "wrong_state").
+    """
+    name, kind = _short(name), ImageKind(kind)
+    _check_open(Case.objects.only("state").get(id=case.id))
+    data = _bytes(file, name)
+    sha256 = hashlib.sha256(data).hexdigest()
+    if known := _standing(case, sha256):
+        return known
+    if not even_if_elsewhere:
+        _check_patient(case, sha256, by)
+    taken = picture.read(data, name)
+    token = uuid4().hex
+    stem = f"{FOLDER}/{token[:2]}/{token}"
+    try:
+        with _files_or_nothing(name) as save:
+            return _recorded(
+                LesionImage(
+                    case=case,
+                    kind=kind,
+                    original=save(f"{stem}.{taken.extension}", taken.original),
+                    derivative=save(f"{stem}-upright.jpg", taken.upright),
+                    thumbnail=save(f"{stem}-thumbnail.jpg", taken.thumbnail),
+                    content_type=taken.content_type,
+                    sha256=sha256,
+                    byte_size=len(taken.original),
+                    width=taken.width,
+                    height=taken.height,
+                    quality_remarks=taken.remarks,
+                    created_by=by,
+                )
+            )
+    except IntegrityError:
+        # The same photo won a race (a double click); any other conflict is a surprise.
+        if known := _standing(case, sha256):
+            return known
+        raise
 
 
-def accept(case: Case, file: BinaryIO, *, name: str, kind: str = ImageKind.CLOSE_UP, by: User) -> LesionImage:
-    """Takes one photo into `case` and queues its prediction."""
-    raise NotImplementedError
+@transaction.atomic
+def _recorded(image: LesionImage) -> LesionImage:
+    # Locked, so that a photo cannot slip into a case while it is being signed.
+    image.case = _open_case(image.case_id)
+    image.save(force_insert=True)
+    predictions.request(image)
+    return image
+
+
+@transaction.atomic
+def remove(image: LesionImage) -> LesionImage:
+    """Takes a photo out of an open case; `restore` undoes it. Its files stay.
+
+    Raises:
+        Refused: the case is signed or withdrawn, or the doctor's list would show it without a photo ("last_photo").
+    """
+    case = _open_case(image.case_id)
+    others = case.images.filter(removed_at__isnull=True).exclude(id=image.id)
+    if case.state == CaseState.WAITING and not others.exists():
+        raise Refused(
+            _("A case that waits for a doctor needs a photo. Add the new one first, then remove this one."),
+            code="last_photo",
+        )
+    LesionImage.objects.filter(id=image.id, removed_at__isnull=True).update(removed_at=timezone.now())
+    predictions.photo_removed(image)
+    image.refresh_from_db()
+    return image
+
+
+@transaction.atomic
+def restore(image: LesionImage) -> LesionImage:
+    """Puts a removed photo back and asks for its prediction again.
+
+    Raises:
+        Refused: the case is signed or withdrawn, or the same photo was added again since ("already_there").
+    """
+    _open_case(image.case_id)
+    try:
+        with transaction.atomic():
+            LesionImage.objects.filter(id=image.id).update(removed_at=None)
+    except IntegrityError as error:
+        raise Refused(_("The same photo was added again in the meantime."), code="already_there") from error
+    image.refresh_from_db()
+    predictions.request_again(image)
+    return image
+
+
+def sweep_orphans(older_than: timedelta = ORPHAN_AFTER) -> int:
+    """Removes files that no row names and that are older than `older_than`; returns their number."""
+    removed, horizon = 0, timezone.now() - older_than
+    for folder, names in _walk(FOLDER):
+        stems = {f"{folder}/{name}" for name in names}
+        named = {
+            path
+            for row in LesionImage.objects.filter(original__startswith=f"{folder}/").values_list(
+                "original", "derivative", "thumbnail"
+            )
+            for path in row
+        }
+        for path in sorted(stems - named):
+            # A file may go while we look at it.
+            with suppress(FileNotFoundError):
+                if default_storage.get_modified_time(path) < horizon:
+                    default_storage.delete(path)
+                    removed += 1
+    return removed
+
+
+def _walk(folder: str) -> Iterator[tuple[str, list[str]]]:
+    try:
+        folders, files = default_storage.listdir(folder)
+    except FileNotFoundError:
+        return
+    yield folder, files
+    for inner in folders:
+        yield from _walk(f"{folder}/{inner}")
+
+
+@contextmanager
+def _files_or_nothing(name: str) -> Iterator:
+    """Gives `save(path, content) -> path`; unless the block returns, what it saved is removed again."""
+    saved: list[str] = []
+
+    def save(path: str, content: bytes) -> str:
+        saved.append(path)
+        saved[-1] = default_storage.save(path, ContentFile(content))
+        return saved[-1]
+
+    try:
+        yield save
+    except BaseException as error:
+        _delete(saved)
+        if _is_disk_full(error):
+            log.error("disk_full")
+            raise PhotoRefused(
+                _(
+                    "“%(name)s” could not be kept: the server has no space left. "
+                    "Tell your administrator, then send it again."
+                )
+                % {"name": name},
+                "disk_full",
+            ) from error
+        raise
+
+
+def _is_disk_full(error: BaseException) -> bool:
+    if isinstance(error, OperationalError):
+        # SQLite and PostgreSQL say it in words only.
+        return "disk is full" in str(error) or "No space left" in str(error)
+    return isinstance(error, OSError) and error.errno in _NO_SPACE
+
+
+def _delete(paths: list[str]) -> None:
+    for path in paths:
+        try:
+            default_storage.delete(path)
+        except OSError as error:
+            # The sweep takes what cannot be removed now; the first error matters more than this one.
+            log.warning("orphan_left", error=type(error).__name__)
+
+
+def _short(name: str) -> str:
+    """The file's own name, without folders and invisible characters, cut to a length that a sentence bears."""
+    own = PurePosixPath(name.replace("\\", "/")).name
+    printable = "".join(letter for letter in own if letter.isprintable()).strip()
+    if len(printable) > _LONGEST_NAME:
+        printable = f"{printable[: _LONGEST_NAME - 12]}…{printable[-11:]}"
+    return printable or _("photo")
+
+
+def _bytes(file: BinaryIO, name: str) -> bytes:
+    """The content, of which no more than one byte beyond the limit is read."""
+    data = file.read(settings.PHOTO_MAX_BYTES + 1)
+    if len(data) > settings.PHOTO_MAX_BYTES:
+        raise too_many_bytes(name)
+    return data
+
+
+def too_many_bytes(name: str) -> PhotoRefused:
+    return PhotoRefused(
+        _("“%(name)s” has more than %(most)s MB. Send a smaller copy.")
+        % {"name": _short(name), "most": settings.PHOTO_MAX_BYTES // 2**20},
+        "too_many_bytes",
+    )
+
+
+def _standing(case: Case, sha256: str) -> LesionImage | None:
+    return LesionImage.objects.filter(case=case, sha256=sha256, removed_at__isnull=True).first()
+
+
+def _check_open(case: Case) -> None:
+    if case.state not in OPEN_STATES:
+        raise wrong_state(case.get_state_display())
+
+
+def _open_case(case_id: UUID) -> Case:
+    """The case, locked until the transaction ends."""
+    case = Case.objects.select_for_update(of=("self",)).select_related("lesion__patient").get(id=case_id)
+    _check_open(case)
+    return case
+
+
+def _check_patient(case: Case, sha256: str, by: User) -> None:
+    """Stops a photo that lies in another patient's record; only records that `by` may see are asked and none named."""
+    elsewhere = access.images(by).filter(sha256=sha256).exclude(case__lesion__patient=case.lesion.patient_id)
+    if elsewhere.exists():
+        raise PhotoRefused(
+            _("This photo is already in the record of another patient. Check that you have the right patient open."),
+            "other_patient",
+        )

@@ -11,8 +11,9 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Clinic, User
+from cases import predictions
 from cases.errors import Refused
-from cases.models import Consent, Patient
+from cases.models import Case, Consent, Patient
 
 CONSENT_KINDS = ("ai", "training")
 
@@ -101,9 +102,14 @@ def update(patient: Patient, **fields: Any) -> Patient:
     Raises:
         Refused: the MRN is taken in this clinic (code "mrn_taken").
     """
+    birth_date = patient.birth_date
     for name, value in fields.items():
         setattr(patient, name, value.strip() if isinstance(value, str) else value)
-    return _save(patient)
+    _save(patient)
+    if patient.birth_date != birth_date:
+        # The model is told the age.
+        predictions.facts_changed(Case.objects.filter(lesion__patient=patient))
+    return patient
 
 
 def _save(patient: Patient) -> Patient:
@@ -122,9 +128,14 @@ def _save(patient: Patient) -> Patient:
 
 @transaction.atomic
 def record_consent(patient: Patient, kind: str, consent: str, by: User) -> Patient:
-    """Records the patient's answer of `kind` "ai" or "training", with who asked and when; the audit log keeps all."""
+    """Records the patient's answer of `kind` "ai" or "training", with who asked and when; the audit log keeps all.
+
+    AI consent acts at once: granted, the photos of open cases get their predictions; refused, pending ones end.
+    """
     _set_consent(patient, kind, consent, by)
     patient.save(update_fields=[f"{kind}_consent", f"{kind}_consent_at", f"{kind}_consent_by"])
+    if kind == "ai":
+        predictions.consent_changed(patient)
     return patient
 
 

@@ -11,23 +11,29 @@ import structlog
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from PIL import Image, UnidentifiedImageError
+
+from cases.models import Answer, Case, LesionImage, Patient, Prediction, PredictionState, Read, Urgency
+from cases.models.case import OPEN_STATES
+from cases.models.prediction import PENDING_STATES
+from inference import registry
 from inference.answers import Answers
 from inference.bundle import BundleError
 from inference.engine import Opinion
-from PIL import Image, UnidentifiedImageError
-
-from cases.models import Answer, Case, LesionImage, Prediction, PredictionState, Read, Urgency
-from cases.models.prediction import PENDING_STATES
-from inference import registry
 
 log = structlog.get_logger(__name__)
 
 # A queued row older than this had its message lost, or the broker was down: the sweep sends it again.
 RESEND_AFTER = timedelta(seconds=30)
 SWEEP_BATCH = 500
+
+
+_CONSENT_MISSING = gettext_lazy("The patient does not consent to AI use.")
+_PHOTO_REMOVED = gettext_lazy("The photo was removed.")
 
 
 class InputRefused(Exception):
@@ -54,17 +60,52 @@ def request(image: LesionImage) -> Prediction | None:
     return prediction
 
 
-def answers_changed(case: Case) -> None:
-    """Computes the case's predictions again, but for those that a reader has already signed against."""
+def request_again(image: LesionImage) -> Prediction | None:
+    """Queues what was refused before and is allowed now (consent was granted, a photo was put back)."""
+    prediction = request(image)
+    if prediction and _queue_again(prediction, Q(state=PredictionState.REJECTED)):
+        prediction.refresh_from_db()
+    return prediction
+
+
+def facts_changed(cases: QuerySet[Case]) -> None:
+    """Computes again what the model was told about open `cases`, but for opinions that a reader signed against."""
     signed_against = Read.objects.filter(prediction=OuterRef("pk"))
-    for prediction in Prediction.objects.filter(~Exists(signed_against), image__case=case):
+    stale = Prediction.objects.filter(
+        ~Exists(signed_against), image__case__in=cases.filter(state__in=OPEN_STATES), image__removed_at__isnull=True
+    )
+    for prediction in stale:
         _queue_again(prediction, Q(state__in=[*PENDING_STATES, PredictionState.DONE]))
 
 
-def consent_changed(patient_images: list[LesionImage]) -> None:
-    """Requests what a newly granted consent allows."""
-    for image in patient_images:
-        request(image)
+def answers_changed(case: Case) -> None:
+    """Computes the case's predictions again, but for those that a reader has already signed against."""
+    facts_changed(Case.objects.filter(id=case.id))
+
+
+def consent_changed(patient: Patient) -> None:
+    """Requests what a granted consent allows for the photos of open cases; ends what a consent taken back forbids."""
+    images = LesionImage.objects.filter(case__lesion__patient=patient, removed_at__isnull=True)
+    if not patient.allows_ai:
+        _end_pending(images, _CONSENT_MISSING)
+        return
+    for image in images.filter(case__state__in=OPEN_STATES).select_related("case__lesion__patient"):
+        request_again(image)
+
+
+def photo_removed(image: LesionImage) -> None:
+    """Ends the photo's pending predictions."""
+    _end_pending(LesionImage.objects.filter(id=image.id), _PHOTO_REMOVED)
+
+
+def _end_pending(images: QuerySet[LesionImage], reason: object) -> None:
+    Prediction.objects.filter(image__in=images, state__in=PENDING_STATES).update(
+        state=PredictionState.REJECTED,
+        reason=str(reason),
+        finished_at=timezone.now(),
+        claim_token=None,
+        lease_until=None,
+    )
 
 
 @transaction.atomic
@@ -176,9 +217,9 @@ def _compute(prediction: Prediction) -> tuple[Opinion, Answers]:
     """
     image = prediction.image
     if not image.case.lesion.patient.allows_ai:
-        raise InputRefused(_("The patient does not consent to AI use."))
+        raise InputRefused(_CONSENT_MISSING)
     if image.removed_at:
-        raise InputRefused(_("The photo was removed."))
+        raise InputRefused(_PHOTO_REMOVED)
     answers = answers_of(image.case)
     try:
         engine = registry.engine(prediction.model_version)

@@ -1,0 +1,292 @@
+"""From the bytes that were sent to what the record keeps: one decode for everything.
+
+Order matters: type and limits are judged by the header alone, before a single pixel is decoded, so that a small file
+that unfolds into gigabytes is refused for the price of its header.
+"""
+
+import io
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import structlog
+from django.conf import settings
+from django.utils.translation import gettext as _
+from PIL import Image, ImageCms
+from pillow_heif import register_heif_opener
+
+from cases.photo import chunked, jpeg, quality
+from cases.photo.errors import Animated, Damaged, PhotoRefused
+
+log = structlog.get_logger(__name__)
+register_heif_opener(thumbnails=False)
+
+# Short side of the upright copy in pixels: twice what networks of 224-260 px look at.
+UPRIGHT_SIDE = 512
+THUMBNAIL_SIDE = 320
+# A strip is no photo of a lesion, and its upright copy would be as long as it is.
+MOST_ELONGATED = 6
+_UPRIGHT_QUALITY, _THUMBNAIL_QUALITY, _CONVERTED_QUALITY = 92, 80, 95
+_FULL_COLOUR = "4:4:4"
+_UPRIGHT = 1
+# What EXIF orientation asks for, and which values leave width and height where they are.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_KEEPS_SIDES = {1, 2, 3, 4}
+_SRGB = ImageCms.createProfile("sRGB")
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file type that is taken."""
+
+    pillow: str
+    content_type: str
+    extension: str
+    # Drops metadata without touching pixels; None: the file is converted to JPEG instead.
+    strip: Callable[[bytes], tuple[bytes, int]] | None
+
+
+JPEG = Format("JPEG", "image/jpeg", "jpg", jpeg.without_metadata)
+PNG = Format("PNG", "image/png", "png", chunked.png_without_metadata)
+WEBP = Format("WEBP", "image/webp", "webp", chunked.webp_without_metadata)
+HEIC = Format("HEIF", "image/heic", "heic", None)
+
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+# Pictures and documents that people do send; naming them makes the refusal clear.
+_UNSUPPORTED = [
+    (b"GIF8", "GIF"),
+    (b"BM", "BMP"),
+    (b"II*\0", "TIFF / RAW"),
+    (b"MM\0*", "TIFF / RAW"),
+    (b"%PDF", "PDF"),
+    (b"8BPS", "Photoshop"),
+    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (b"\xff\x0a", "JPEG XL"),
+]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What the record keeps of one photo."""
+
+    original: bytes
+    content_type: str
+    extension: str
+    upright: bytes  # JPEG, sRGB, no metadata, short side at most UPRIGHT_SIDE
+    thumbnail: bytes  # JPEG, sRGB, no metadata, short side at most THUMBNAIL_SIDE
+    width: int  # of the original, upright
+    height: int
+    remarks: list[str]
+
+
+def read(data: bytes, name: str) -> Picture:
+    """What is kept of the photo `data`; `name` is what its sender calls it.
+
+    Raises:
+        PhotoRefused: not a picture, unsupported, animated, broken, too small, too large, or a strip.
+    """
+    form = sniff(data, name)
+    try:
+        clean, orientation = form.strip(data) if form.strip else (data, _UPRIGHT)
+    except Animated as error:
+        raise _animated(name) from error
+    except Damaged as error:
+        raise _broken(name) from error
+    with _open(clean, form, name) as file:
+        stated_size = file.size
+        _check_size(stated_size, name)
+        remarks = ["several_pictures"] if getattr(file, "n_frames", 1) > 1 else []
+        picture = _decode(file, form, name)
+    if form is HEIC:
+        # libheif has turned it upright already.
+        stated_size, clean, form = picture.size, _converted(picture), JPEG
+    upright = _upright(picture, orientation)
+    width, height = stated_size if orientation in _KEEPS_SIDES else stated_size[::-1]
+    return Picture(
+        original=clean,
+        content_type=form.content_type,
+        extension=form.extension,
+        upright=_as_jpeg(upright, quality=_UPRIGHT_QUALITY, subsampling=_FULL_COLOUR),
+        thumbnail=_as_jpeg(_shrunk(upright, THUMBNAIL_SIDE), quality=_THUMBNAIL_QUALITY),
+        width=width,
+        height=height,
+        remarks=quality.remarks(upright, min(width, height)) + remarks,
+    )
+
+
+def sniff(data: bytes, name: str) -> Format:
+    """The type that the content shows, whatever the name or the sender's header says.
+
+    Raises:
+        PhotoRefused: empty, not a picture, or a type that is not taken.
+    """
+    if not data:
+        raise PhotoRefused(_("“%(name)s” is empty. Choose the photo again.") % {"name": name}, "empty")
+    if data.startswith(b"\xff\xd8\xff"):
+        return JPEG
+    if data.startswith(chunked.PNG_SIGNATURE):
+        return PNG
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return WEBP
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
+        return HEIC
+    for start, kind in _UNSUPPORTED:
+        if data.startswith(start):
+            raise _unsupported(name, kind)
+    if data[4:8] == b"ftyp":
+        raise _unsupported(name, "AVIF" if data[8:11] == b"avi" else _("a video"))
+    raise PhotoRefused(
+        _("“%(name)s” is not a picture. Send a photo as JPEG, PNG, WebP or HEIC.") % {"name": name}, "not_a_picture"
+    )
+
+
+def _open(data: bytes, form: Format, name: str) -> Image.Image:
+    """The file with its header read and nothing decoded."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return Image.open(io.BytesIO(data), formats=[form.pillow])
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels(name) from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        # Decoders let errors of a dozen kinds through for damaged files; each means the same here.
+        raise _broken(name) from error
+
+
+def _check_size(size: tuple[int, int], name: str) -> None:
+    short, long = sorted(size)
+    if short * long > settings.PHOTO_MAX_PIXELS:
+        raise _too_many_pixels(name)
+    if short < settings.PHOTO_MIN_SIDE:
+        raise PhotoRefused(
+            _(
+                "“%(name)s” is too small: %(width)s × %(height)s pixels, and the shorter side needs %(least)s. "
+                "Send the photo as the camera took it."
+            )
+            % {"name": name, "width": size[0], "height": size[1], "least": settings.PHOTO_MIN_SIDE},
+            "too_small",
+        )
+    if long > short * MOST_ELONGATED:
+        raise PhotoRefused(
+            _("“%(name)s” is a long strip: %(width)s × %(height)s pixels. Send a photo of the lesion.")
+            % {"name": name, "width": size[0], "height": size[1]},
+            "strip",
+        )
+
+
+def _decode(file: Image.Image, form: Format, name: str) -> Image.Image:
+    """The pixels; of a large JPEG only as many as the upright copy needs, which is four times as fast."""
+    try:
+        if form is JPEG:
+            file.draft(None, (UPRIGHT_SIDE, UPRIGHT_SIDE))
+        file.load()
+        return _eight_bit(file)
+    except MemoryError:
+        raise
+    except Exception as error:
+        log.info("photo_undecodable", format=form.pillow, error=type(error).__name__)
+        raise _broken(name) from error
+
+
+def _eight_bit(picture: Image.Image) -> Image.Image:
+    """In a mode that can be scaled and that colour profiles know: L, RGB or CMYK; transparency lies on white."""
+    if picture.mode.startswith(("I", "F")):
+        # 16 bit a pixel: Pillow would clip instead of scale.
+        grey = np.asarray(picture).astype(np.float32) / 257
+        return Image.fromarray(grey.clip(0, 255).astype(np.uint8))
+    if picture.has_transparency_data:
+        layer = picture.convert("RGBA")
+        white = Image.new("RGBA", layer.size, "white")
+        white.alpha_composite(layer)
+        flat = white.convert("RGB")
+    else:
+        flat = picture if picture.mode in ("L", "RGB", "CMYK") else picture.convert("RGB")
+    flat.info["icc_profile"] = picture.info.get("icc_profile")
+    return flat
+
+
+def _upright(picture: Image.Image, orientation: int) -> Image.Image:
+    """The model's copy: scaled, sRGB, turned; in this order, because each step is cheaper on fewer pixels."""
+    small = _in_srgb(_shrunk(picture, UPRIGHT_SIDE), picture.info.get("icc_profile"))
+    turn = _TURNS.get(orientation)
+    return small if turn is None else small.transpose(turn)
+
+
+def _shrunk(picture: Image.Image, short_side: int) -> Image.Image:
+    """`picture` with its shorter side at most `short_side`; never enlarged."""
+    scale = short_side / min(picture.size)
+    if scale >= 1:
+        return picture
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+
+
+def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(picture, source, _SRGB, outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            log.info("colour_profile_unusable")
+        else:
+            if converted is not None:
+                return converted
+    return picture.convert("RGB")
+
+
+def _converted(picture: Image.Image) -> bytes:
+    """A HEIC photo as JPEG, once; its colour profile stays."""
+    return _as_jpeg(
+        picture if picture.mode in ("L", "RGB") else picture.convert("RGB"),
+        quality=_CONVERTED_QUALITY,
+        subsampling=_FULL_COLOUR,
+        icc_profile=picture.info.get("icc_profile"),
+    )
+
+
+def _as_jpeg(picture: Image.Image, **options: Any) -> bytes:
+    out = io.BytesIO()
+    # Pillow would otherwise write the comment and the profile that the source brought along.
+    picture.info = {}
+    picture.save(out, "JPEG", **options)
+    return out.getvalue()
+
+
+def _unsupported(name: str, kind: str) -> PhotoRefused:
+    return PhotoRefused(
+        _("“%(name)s” is %(kind)s, which is not taken. Send it as JPEG, PNG, WebP or HEIC.")
+        % {"name": name, "kind": kind},
+        "unsupported_type",
+    )
+
+
+def _animated(name: str) -> PhotoRefused:
+    return PhotoRefused(
+        _("“%(name)s” is animated. Send a single photo as JPEG, PNG, WebP or HEIC.") % {"name": name}, "animated"
+    )
+
+
+def _broken(name: str) -> PhotoRefused:
+    return PhotoRefused(
+        _("“%(name)s” is broken or incomplete. Send it again, or take the photo again.") % {"name": name}, "broken"
+    )
+
+
+def _too_many_pixels(name: str) -> PhotoRefused:
+    return PhotoRefused(
+        _("“%(name)s” has more than %(most)s megapixels. Send a smaller copy.")
+        % {"name": name, "most": settings.PHOTO_MAX_PIXELS // 1_000_000},
+        "too_many_pixels",
+    )

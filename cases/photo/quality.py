@@ -1,0 +1,54 @@
+"""Advice on a photo for the one who took it. Advice never blocks: a poor photo is better than none."""
+
+import numpy as np
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from PIL import Image
+
+# Short side in pixels below which fine structures are lost.
+SMALL_SIDE = 450
+# Luminance (0-255) that the brightest twentieth of the picture stays below; dark skin in good light does not.
+DARK_LIGHTS = 75
+# Share of the picture that is burnt out, that is at least this bright.
+BURNT_OUT, BURNT_OUT_SHARE = 250, 0.3
+# Side in pixels to which sharpness refers: below the grain of the sensor, above what blurs a lesion's rim.
+SHARPNESS_SIDE = 256
+BLURRED_BELOW = 2.0
+
+SENTENCES: dict[str, Promise] = {
+    "blurred": _("The photo looks blurred. Hold still, tap the lesion to focus and take it again."),
+    "too_dark": _("The photo is very dark. Take it again with more light."),
+    "too_bright": _("Parts of the photo are burnt out. Take it again without flash or direct sun."),
+    "small": _("The photo is small, so fine structures are lost. Send the full-size photo if you have it."),
+    "several_pictures": _("The file holds several pictures; only the main one was taken."),
+}
+
+
+def remarks(upright: Image.Image, short_side: int) -> list[str]:
+    """Codes of what to remark about an upright RGB picture; `short_side` is the original's, in pixels."""
+    grey = np.asarray(upright.convert("L"), dtype=np.float32)
+    found = []
+    if sharpness(upright) < BLURRED_BELOW:
+        found.append("blurred")
+    if np.percentile(grey, 95) < DARK_LIGHTS:
+        found.append("too_dark")
+    if (grey >= BURNT_OUT).mean() > BURNT_OUT_SHARE:
+        found.append("too_bright")
+    if short_side < SMALL_SIDE:
+        found.append("small")
+    return found
+
+
+def sharpness(upright: Image.Image) -> float:
+    """How steep the picture's steepest places are: the 99.5th percentile of the Laplacian's size, in grey levels."""
+    scale = SHARPNESS_SIDE / min(upright.size)
+    size = (max(3, round(upright.width * scale)), max(3, round(upright.height * scale)))
+    grey = np.asarray(upright.convert("L").resize(size, Image.Resampling.BOX), dtype=np.float32)
+    middle = grey[1:-1, 1:-1]
+    laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * middle
+    return float(np.percentile(np.abs(laplacian), 99.5))
+
+
+def sentences(codes: list[str]) -> list[str]:
+    """The remarks in words; a code that this version does not know is left out."""
+    return [str(SENTENCES[code]) for code in codes if code in SENTENCES]

@@ -1,0 +1,216 @@
+"""Pages' doors to photos: upload, the files themselves, heat maps. Rules live in cases/intake.py and its neighbours."""
+
+from http import HTTPStatus
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import QuerySet
+from django.db.models.fields.files import FieldFile
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils.cache import get_conditional_response
+from django.utils.http import quote_etag
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.access import can
+from accounts.roles import Capability
+from cases import access, heatmaps, intake, predictions
+from cases.errors import Refused
+from cases.models import Case, ImageKind, LesionImage
+from cases.photo import quality
+
+# Everything else that a person can mend is 422.
+STATUSES = {
+    "too_many_bytes": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "unsupported_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "wrong_state": HTTPStatus.CONFLICT,
+    "other_patient": HTTPStatus.CONFLICT,
+    "last_photo": HTTPStatus.CONFLICT,
+    "already_there": HTTPStatus.CONFLICT,
+    "disk_full": HTTPStatus.INSUFFICIENT_STORAGE,
+}
+# A photo never changes under its id, but clinics share computers: what a browser keeps without asking is kept short.
+_FILE_CACHE = "private, max-age=300"
+# A heat map may change with the answers: the browser asks each time, and mostly hears that nothing changed.
+_HEATMAP_CACHE = "private, no-cache"
+
+
+@login_required
+@require_POST
+def upload(request: HttpRequest, case_id: UUID) -> JsonResponse:
+    """Takes the photo in the multipart field `file`; optional: `kind`, and `even_if_elsewhere=1` after a warning.
+
+    201 with the photo, or 4xx with `error` (a sentence) and `code`.
+    """
+    case = _may_change(request, access.cases(request.user).select_related("lesion__patient"), case_id)
+    file, kind = request.FILES.get("file"), request.POST.get("kind") or ImageKind.CLOSE_UP
+    try:
+        if kind not in ImageKind.values:
+            raise Refused(_("Choose what kind of photo this is."), code="kind_unknown")
+        if not isinstance(file, UploadedFile):
+            raise _no_file(request)
+        image = intake.accept(
+            case,
+            file,
+            name=file.name or "",
+            kind=kind,
+            by=request.user,
+            even_if_elsewhere=request.POST.get("even_if_elsewhere") == "1",
+        )
+    except Refused as refusal:
+        return _refused(refusal)
+    return JsonResponse(_described(image), status=HTTPStatus.CREATED)
+
+
+@login_required
+@require_GET
+def original(request: HttpRequest, photo_id: UUID) -> HttpResponseBase:
+    photo = get_object_or_404(access.images(request.user), id=photo_id)
+    return _file(request, photo.original, photo.content_type, f"{photo_id}-original")
+
+
+@login_required
+@require_GET
+def upright(request: HttpRequest, photo_id: UUID) -> HttpResponseBase:
+    photo = get_object_or_404(access.images(request.user), id=photo_id)
+    return _file(request, photo.derivative, "image/jpeg", f"{photo_id}-upright")
+
+
+@login_required
+@require_GET
+def thumbnail(request: HttpRequest, photo_id: UUID) -> HttpResponseBase:
+    photo = get_object_or_404(access.images(request.user), id=photo_id)
+    return _file(request, photo.thumbnail, "image/jpeg", f"{photo_id}-thumbnail")
+
+
+@login_required
+@require_POST
+def remove(request: HttpRequest, photo_id: UUID) -> HttpResponse:
+    photo = _may_change(request, access.images(request.user).select_related("case"), photo_id)
+    try:
+        intake.remove(photo)
+    except Refused as refusal:
+        return _answer(request, photo.case_id, refusal)
+    return _answer(
+        request, photo.case_id, _("The photo was removed."), restore=reverse("photo_restore", args=[photo_id])
+    )
+
+
+@login_required
+@require_POST
+def restore(request: HttpRequest, photo_id: UUID) -> HttpResponse:
+    photo = _may_change(request, access.removed_images(request.user).select_related("case"), photo_id)
+    try:
+        intake.restore(photo)
+    except Refused as refusal:
+        return _answer(request, photo.case_id, refusal)
+    return _answer(request, photo.case_id, _("The photo is back."), **_described(photo))
+
+
+@login_required
+@require_GET
+def heatmap(request: HttpRequest, prediction_id: UUID) -> HttpResponseBase:
+    """The evidence for `?condition=CODE` (default: the most probable) as a transparent PNG; 404 without a result."""
+    prediction = get_object_or_404(
+        access.predictions(request.user).select_related("image", "model_version"), id=prediction_id
+    )
+    code = request.GET.get("condition") or prediction.first_condition
+    # The prediction may be computed again with other answers, so the tag names the run.
+    etag = quote_etag(f"{prediction_id}-{code}-{prediction.finished_at:%s%f}") if prediction.finished_at else None
+    shares = heatmaps.evidence(prediction, code)
+    if shares is None or etag is None:
+        raise Http404
+    response = get_conditional_response(request, etag=etag)
+    if response is None:
+        picture = heatmaps.png(shares, prediction.image.width, prediction.image.height)
+        response = HttpResponse(picture, content_type="image/png")
+    return _private(response, etag, _HEATMAP_CACHE)
+
+
+@login_required
+@require_POST
+def retry(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
+    prediction = get_object_or_404(access.predictions(request.user).select_related("image__case"), id=prediction_id)
+    case = prediction.image.case
+    if not can(request.user, case.clinic_id, Capability.LOG_CASES):
+        raise PermissionDenied
+    predictions.retry(prediction)
+    return _answer(request, case.id, _("The prediction is computed again."))
+
+
+def _may_change(request: HttpRequest, visible: QuerySet, id: UUID):  # type: ignore[no-untyped-def]
+    """The case or photo, if this person sees it (else 404) and may add and remove photos there (else 403)."""
+    found = get_object_or_404(visible, id=id)
+    case = found if isinstance(found, Case) else found.case
+    if not can(request.user, case.clinic_id, Capability.LOG_CASES):
+        raise PermissionDenied
+    return found
+
+
+def _no_file(request: HttpRequest) -> Refused:
+    """Why there is no file: it was dropped at the limit (cases/uploads.py), or none was sent."""
+    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.PHOTO_MAX_BYTES:
+        return intake.too_many_bytes(_("The photo"))
+    return Refused(_("Choose a photo to send."), code="file_missing")
+
+
+def _described(image: LesionImage) -> dict[str, object]:
+    return {
+        "id": str(image.id),
+        "kind": image.kind,
+        "width": image.width,
+        "height": image.height,
+        "sha256": image.sha256,
+        "remarks": [
+            {"code": code, "sentence": str(quality.SENTENCES[code])}
+            for code in image.quality_remarks
+            if code in quality.SENTENCES
+        ],
+        "urls": {
+            "original": reverse("photo_original", args=[image.id]),
+            "upright": reverse("photo_upright", args=[image.id]),
+            "thumbnail": reverse("photo_thumbnail", args=[image.id]),
+            "remove": reverse("photo_remove", args=[image.id]),
+        },
+    }
+
+
+def _refused(refusal: Refused) -> JsonResponse:
+    status = STATUSES.get(refusal.code, HTTPStatus.UNPROCESSABLE_ENTITY)
+    return JsonResponse({"error": str(refusal), "code": refusal.code}, status=status)
+
+
+def _answer(request: HttpRequest, case_id: UUID, outcome: str | Refused, **more: object) -> HttpResponse:
+    """JSON for scripts that ask for it; for forms a message and the case's page."""
+    if request.accepts("text/html"):
+        show = messages.error if isinstance(outcome, Refused) else messages.success
+        show(request, str(outcome))
+        return redirect("case_detail", case_id)
+    if isinstance(outcome, Refused):
+        return _refused(outcome)
+    return JsonResponse({"message": outcome, **more})
+
+
+def _file(request: HttpRequest, file: FieldFile, content_type: str, tag: str) -> HttpResponseBase:
+    """The file, inline, for this person's browser only."""
+    etag = quote_etag(tag)
+    response = get_conditional_response(request, etag=etag)
+    if response is None:
+        try:
+            response = FileResponse(file.open("rb"), content_type=content_type, filename=file.name.rpartition("/")[2])
+        except FileNotFoundError as error:
+            raise Http404 from error
+    return _private(response, etag, _FILE_CACHE)
+
+
+def _private(response: HttpResponseBase, etag: str, cache: str) -> HttpResponseBase:
+    response["ETag"] = etag
+    response["Cache-Control"] = cache
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
