@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import PurePosixPath
-from typing import BinaryIO
+from typing import Protocol
 from uuid import UUID, uuid4
 
 import structlog
@@ -39,9 +39,15 @@ _LONGEST_NAME = 60
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
+class Readable(Protocol):
+    """An upload, an open file, bytes in memory."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 def accept(
     case: Case,
-    file: BinaryIO,
+    file: Readable,
     *,
     name: str,
     kind: str = ImageKind.CLOSE_UP,
@@ -225,7 +231,7 @@ def _short(name: str) -> str:
     return printable or _("photo")
 
 
-def _bytes(file: BinaryIO, name: str) -> bytes:
+def _bytes(file: Readable, name: str) -> bytes:
     """The content, of which no more than one byte beyond the limit is read."""
     data = file.read(settings.PHOTO_MAX_BYTES + 1)
     if len(data) > settings.PHOTO_MAX_BYTES:

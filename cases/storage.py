@@ -20,7 +20,7 @@ class DurableFileSystemStorage(FileSystemStorage):
         target = Path(self.path(name))
         partial = target.with_name(f".{uuid.uuid4().hex}{PARTIAL}")
         try:
-            saved = Path(self.path(super()._save(str(partial.relative_to(self.location)), content)))
+            saved = Path(self.path(super()._save(str(partial.relative_to(self.location)), content)))  # type: ignore[misc]
             _flush(saved)
             # A link instead of a rename would refuse to replace, but names are random and some file systems
             # know no links.

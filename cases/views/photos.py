@@ -1,6 +1,8 @@
 """Pages' doors to photos: upload, the files themselves, heat maps. Rules live in cases/intake.py and its neighbours."""
 
 from http import HTTPStatus
+from pathlib import PurePath
+from typing import cast
 from uuid import UUID
 
 from django.conf import settings
@@ -19,6 +21,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import can
+from accounts.models import User
 from accounts.roles import Capability
 from cases import access, heatmaps, intake, predictions
 from cases.errors import Refused
@@ -60,7 +63,7 @@ def upload(request: HttpRequest, case_id: UUID) -> JsonResponse:
             file,
             name=file.name or "",
             kind=kind,
-            by=request.user,
+            by=cast(User, request.user),
             even_if_elsewhere=request.POST.get("even_if_elsewhere") == "1",
         )
     except Refused as refusal:
@@ -144,7 +147,7 @@ def retry(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
     return _answer(request, case.id, _("The prediction is computed again."))
 
 
-def _may_change(request: HttpRequest, visible: QuerySet, id: UUID):  # type: ignore[no-untyped-def]
+def _may_change(request: HttpRequest, visible: QuerySet, id: UUID):
     """The case or photo, if this person sees it (else 404) and may add and remove photos there (else 403)."""
     found = get_object_or_404(visible, id=id)
     case = found if isinstance(found, Case) else found.case
@@ -200,12 +203,13 @@ def _answer(request: HttpRequest, case_id: UUID, outcome: str | Refused, **more:
 def _file(request: HttpRequest, file: FieldFile, content_type: str, tag: str) -> HttpResponseBase:
     """The file, inline, for this person's browser only."""
     etag = quote_etag(tag)
-    response = get_conditional_response(request, etag=etag)
-    if response is None:
-        try:
-            response = FileResponse(file.open("rb"), content_type=content_type, filename=file.name.rpartition("/")[2])
-        except FileNotFoundError as error:
-            raise Http404 from error
+    known = get_conditional_response(request, etag=etag)
+    if known is not None:
+        return _private(known, etag, _FILE_CACHE)
+    try:
+        response = FileResponse(file.open("rb"), content_type=content_type, filename=PurePath(file.name or "").name)
+    except FileNotFoundError as error:
+        raise Http404 from error
     return _private(response, etag, _FILE_CACHE)
 
 
