@@ -103,7 +103,7 @@ class BodyFigure {
     if (!region) return;
     if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
-      this.choose(region, region.dataset.side);
+      this.choose(region, region.dataset.side || "midline"); // never the side of the place chosen before
     } else if (event.key.startsWith("Arrow")) {
       event.preventDefault();
       const next = neighbour(this.regions, region, event.key);
