@@ -3,6 +3,7 @@
 import unicodedata
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
@@ -72,13 +73,18 @@ def register(
     birth_date: date,
     ai_consent: str = Consent.NOT_ASKED,
     training_consent: str = Consent.NOT_ASKED,
+    patient_id: UUID | None = None,
     **fields: Any,
 ) -> Patient:
-    """Registers a patient.
+    """Registers a patient. `patient_id` is made by the client, so that a repeated request is one patient.
 
     Raises:
-        Refused: the MRN is taken in this clinic (code "mrn_taken"), or the birth date lies ahead.
+        Refused: the MRN is taken in this clinic (code "mrn_taken"), the birth date lies ahead, or the id is taken.
     """
+    if patient_id and (known := Patient.objects.filter(id=patient_id).first()):
+        if known.clinic_id != clinic.id or known.created_by_id != by.id:
+            raise Refused(_("This id is taken. Make a new one."), code="id_taken")
+        return known
     if birth_date > timezone.localdate():
         raise Refused(_("The birth date lies in the future."), code="birth_date")
     patient = Patient(
@@ -90,6 +96,8 @@ def register(
         birth_date=birth_date,
         **fields,
     )
+    if patient_id:
+        patient.id = patient_id
     _set_consent(patient, "ai", ai_consent, by)
     _set_consent(patient, "training", training_consent, by)
     return _save(patient)

@@ -217,32 +217,48 @@ CONTENT_SECURITY_POLICY = {
 # --- REST API -----------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "knox.auth.TokenAuthentication",
+        "accounts.authentication.ApiTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     # Deny by default: a view that names no permission still asks for a signed-in person.
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_THROTTLE_CLASSES": [],
-    "EXCEPTION_HANDLER": "rest_framework.views.exception_handler",
+    "DEFAULT_PAGINATION_CLASS": "cases.api.pagination.NewestFirst",
+    "DEFAULT_SCHEMA_CLASS": "cases.api.schema.ClinicAutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttling.PerTokenThrottle"],
+    "EXCEPTION_HANDLER": "cases.api.errors.handle",
 }
+API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=1200)
 REST_KNOX = {"TOKEN_MODEL": "accounts.ApiToken", "TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token"}
 KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 (the name of a model)
-# Our ApiToken takes the place of Knox's own model; Knox's migrations would build its table all the same.
-MIGRATION_MODULES = {"knox": None}
 SPECTACULAR_SETTINGS = {
     "TITLE": "skinclinic API",
-    "DESCRIPTION": "Patients, lesions, cases, photos, predictions and reads of the clinics that you may see.",
+    "DESCRIPTION": (
+        "Patients, lesions, cases, photos, predictions and reads of the clinics that you may see.\n\n"
+        "Sign in with `Authorization: Token …`; a clinic's admin makes the token in the admin pages. "
+        "Lists come newest first, a page at a time: follow `next`. "
+        "An id that is unknown or not yours to see answers 404, wherever it stands."
+    ),
     "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False, "validatorUrl": None},
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "CaseStateEnum": "cases.models.CaseState",
+        "PredictionStateEnum": "cases.models.PredictionState",
+        "ModelStateEnum": "inference.models.ModelState",
+        "AnswerEnum": "cases.models.Answer",
+        "ConsentEnum": "cases.models.Consent",
+        "ImageKindEnum": "cases.models.ImageKind",
+        "RoleEnum": "accounts.roles.Role",
+        "UrgencyEnum": ["urgent", "soon", "routine"],
+    },
 }
 
 # --- Words, places, times -----------------------------------------------------------------------------

@@ -1,0 +1,148 @@
+"""REST API: cases, from draft to the worklist and back."""
+
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field, extend_schema_view
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.roles import Capability
+from cases import access, lifecycle
+from cases.api.fields import PersonField, RecordField, UrgencyField
+from cases.api.views import RecordViewSet
+from cases.models import Case, CaseState, Urgency
+
+EXAMPLE = OpenApiExample(
+    "A lesion that itches and has grown",
+    value={
+        "lesion": "0192f7c0-0000-7000-8000-000000000002",
+        "requested_urgency": "soon",
+        "itch": "yes",
+        "grew": "yes",
+        "bled": "no",
+        "note": "Noticed in spring.",
+    },
+    request_only=True,
+)
+
+
+class CaseSerializer(serializers.ModelSerializer):
+    id = serializers.UUIDField(required=False, help_text="made by you, so that a repeated request is one case")
+    lesion = RecordField(access.lesions, Capability.LOG_CASES, related=("patient__clinic",))
+    clinic = serializers.UUIDField(source="clinic_id", read_only=True)
+    patient = serializers.UUIDField(source="lesion.patient_id", read_only=True)
+    requested_urgency = UrgencyField(required=False, help_text="what staff ask for")
+    urgency = UrgencyField(read_only=True, help_text="the more urgent of what was asked for and the AI's flag")
+    created_by = PersonField()
+
+    class Meta:
+        model = Case
+        fields = [
+            "id",
+            "clinic",
+            "number",
+            "patient",
+            "lesion",
+            "state",
+            "requested_urgency",
+            "flagged_by_ai",
+            "urgency",
+            *Case.QUESTIONS,
+            "note",
+            "created_at",
+            "created_by",
+            "waiting_since",
+            "signed_at",
+            "withdrawn_reason",
+        ]
+        read_only_fields = [
+            "number",
+            "state",
+            "flagged_by_ai",
+            "created_at",
+            "waiting_since",
+            "signed_at",
+            "withdrawn_reason",
+        ]
+
+    def validate(self, fields: dict[str, Any]) -> dict[str, Any]:
+        if self.instance is None:
+            return fields
+        # A case never moves to another lesion.
+        return {name: value for name, value in fields.items() if name not in ("id", "lesion")}
+
+
+class WithdrawalSerializer(serializers.Serializer):
+    reason = serializers.CharField(max_length=200)
+
+
+class UrgencyFilter(django_filters.ChoiceFilter):
+    """Takes the words that the API speaks."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(choices=[(tier.name.lower(), tier.label) for tier in Urgency], **options)
+
+    def filter(self, qs: QuerySet, value: str | None) -> QuerySet:
+        return super().filter(qs, Urgency[value.upper()] if value else value)
+
+
+class CaseFilter(django_filters.FilterSet):
+    clinic = django_filters.UUIDFilter()
+    patient = django_filters.UUIDFilter(field_name="lesion__patient")
+    lesion = django_filters.UUIDFilter()
+    state = django_filters.MultipleChoiceFilter(choices=CaseState.choices)
+    urgency = extend_schema_field({"type": "string", "enum": [tier.name.lower() for tier in Urgency]})(UrgencyFilter)()
+    flagged_by_ai = django_filters.BooleanFilter()
+    created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+
+    class Meta:
+        model = Case
+        fields: list[str] = []
+
+
+@extend_schema(tags=["cases"])
+@extend_schema_view(list=extend_schema(summary="List cases"), retrieve=extend_schema(summary="One case"))
+class CaseViewSet(RecordViewSet):
+    queryset = Case.objects.none()
+    records = staticmethod(access.cases)
+    related = ("lesion", "created_by")
+    serializer_class = CaseSerializer
+    filterset_class = CaseFilter
+
+    @extend_schema(
+        summary="Log a case as a draft", examples=[EXAMPLE], responses={201: CaseSerializer, 200: CaseSerializer}
+    )
+    def create(self, request: Request) -> Response:
+        fields = self.valid(request).validated_data
+        case_id = fields.pop("id", None)
+        new = self.is_new(case_id)
+        return self.answer(lifecycle.log_case(by=request.user, case_id=case_id, **fields), created=new)
+
+    @extend_schema(summary="Change the answers, the note or the urgency of an open case")
+    def partial_update(self, request: Request, pk: str) -> Response:
+        case = self.found(Capability.LOG_CASES)
+        fields = self.valid(request, partial=True, of=case).validated_data
+        return self.answer(lifecycle.change(case.id, **fields))
+
+    @extend_schema(summary="Send a draft to the doctors", request=None, responses=CaseSerializer)
+    @action(detail=True, methods=["post"])
+    def send(self, request: Request, pk: str) -> Response:
+        return self.answer(lifecycle.send(self.found(Capability.LOG_CASES).id))
+
+    @extend_schema(summary="Take an open case off every list", request=WithdrawalSerializer, responses=CaseSerializer)
+    @action(detail=True, methods=["post"])
+    def withdraw(self, request: Request, pk: str) -> Response:
+        case = self.found(Capability.LOG_CASES)
+        wish = WithdrawalSerializer(data=request.data)
+        wish.is_valid(raise_exception=True)
+        return self.answer(lifecycle.withdraw(case.id, wish.validated_data["reason"]))
+
+    @extend_schema(summary="Undo a withdrawal", request=None, responses=CaseSerializer)
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Request, pk: str) -> Response:
+        return self.answer(lifecycle.restore(self.found(Capability.LOG_CASES).id))

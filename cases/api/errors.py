@@ -1,0 +1,45 @@
+"""One shape for every refusal of the API: `{"detail": sentence, "code": word}`; invalid fields in DRF's own form."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import status
+from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.exceptions import PermissionDenied as ApiPermissionDenied
+from rest_framework.response import Response
+from rest_framework.views import exception_handler, set_rollback
+
+from cases.errors import Conflict, Refused
+from inference.registry import RegistryError
+
+# What the record's present state stands against is a conflict; the rest is a wish that never could be carried out.
+_CONFLICTS = {"wrong_state", "id_taken", "mrn_taken", "no_photo", "conflict", "duplicate"}
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Response | None:
+    if isinstance(error, Refused):
+        return _refused(str(error), error.code, _status(error))
+    if isinstance(error, RegistryError):
+        return _refused(str(error), "registry", status.HTTP_409_CONFLICT)
+    if isinstance(error, Http404):
+        error = NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = ApiPermissionDenied()
+    response = exception_handler(error, context)
+    if response is not None and isinstance(error, APIException) and not isinstance(error, ValidationError):
+        response.data = {"detail": str(error.detail), "code": getattr(error.detail, "code", error.default_code)}
+    return response
+
+
+def _refused(sentence: str, code: str, http_status: int) -> Response:
+    set_rollback()
+    return Response({"detail": sentence, "code": code}, status=http_status)
+
+
+def _status(refusal: Refused) -> int:
+    if refusal.code == "not_allowed":
+        return status.HTTP_403_FORBIDDEN
+    if isinstance(refusal, Conflict) or refusal.code in _CONFLICTS:
+        return status.HTTP_409_CONFLICT
+    return status.HTTP_400_BAD_REQUEST

@@ -1,0 +1,116 @@
+"""REST API: photos in, and their bytes out through the same access check as everything else."""
+
+import django_filters
+from django.http import FileResponse, Http404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+
+from accounts.roles import Capability
+from cases import access, intake
+from cases.api.fields import PersonField, RecordField
+from cases.api.views import RecordViewSet
+from cases.models import ImageKind, LesionImage
+
+_BYTES = {(200, "image/*"): OpenApiTypes.BINARY}
+
+
+class PhotoFilesSerializer(serializers.Serializer):
+    original = serializers.URLField(help_text="as it was sent, without metadata")
+    upright = serializers.URLField(help_text="the upright copy that the model sees")
+    thumbnail = serializers.URLField()
+
+
+class PhotoSerializer(serializers.ModelSerializer):
+    case = RecordField(access.cases, Capability.LOG_CASES, related=("lesion__patient__clinic",))
+    file = serializers.FileField(write_only=True, help_text="JPEG, PNG, WebP or HEIC")
+    files = serializers.SerializerMethodField(help_text="where the bytes are; the same token opens them")
+    quality_remarks = serializers.ListField(child=serializers.CharField(), read_only=True)
+    created_by = PersonField()
+
+    class Meta:
+        model = LesionImage
+        fields = [
+            "id",
+            "case",
+            "kind",
+            "file",
+            "files",
+            "content_type",
+            "sha256",
+            "byte_size",
+            "width",
+            "height",
+            "quality_remarks",
+            "created_at",
+            "created_by",
+        ]
+        read_only_fields = ["id", "content_type", "sha256", "byte_size", "width", "height", "created_at"]
+
+    @extend_schema_field(PhotoFilesSerializer)
+    def get_files(self, photo: LesionImage) -> dict[str, str]:
+        request = self.context["request"]
+        return {
+            name: reverse(f"api-image-{name}", args=[photo.id], request=request)
+            for name in ("original", "upright", "thumbnail")
+        }
+
+
+class PhotoFilter(django_filters.FilterSet):
+    case = django_filters.UUIDFilter()
+    kind = django_filters.ChoiceFilter(choices=ImageKind.choices)
+
+    class Meta:
+        model = LesionImage
+        fields: list[str] = []
+
+
+@extend_schema(tags=["images"])
+@extend_schema_view(list=extend_schema(summary="List photos"), retrieve=extend_schema(summary="One photo"))
+class PhotoViewSet(RecordViewSet):
+    queryset = LesionImage.objects.none()
+    records = staticmethod(access.images)
+    related = ("created_by",)
+    serializer_class = PhotoSerializer
+    filterset_class = PhotoFilter
+    parser_classes = [MultiPartParser]
+
+    @extend_schema(summary="Add a photo to a case; its prediction is queued at once", responses={201: PhotoSerializer})
+    def create(self, request: Request) -> Response:
+        fields = self.valid(request).validated_data
+        upload = fields["file"]
+        photo = intake.accept(
+            fields["case"], upload, name=upload.name, kind=fields.get("kind", ImageKind.CLOSE_UP), by=request.user
+        )
+        return self.answer(photo, created=True)
+
+    @extend_schema(summary="The original's bytes", responses=_BYTES)
+    @action(detail=True)
+    def original(self, request: Request, pk: str) -> FileResponse:
+        return self._bytes("original")
+
+    @extend_schema(summary="The upright copy's bytes", responses=_BYTES)
+    @action(detail=True)
+    def upright(self, request: Request, pk: str) -> FileResponse:
+        return self._bytes("derivative")
+
+    @extend_schema(summary="The thumbnail's bytes", responses=_BYTES)
+    @action(detail=True)
+    def thumbnail(self, request: Request, pk: str) -> FileResponse:
+        return self._bytes("thumbnail")
+
+    def _bytes(self, variant: str) -> FileResponse:
+        photo: LesionImage = self.found()
+        try:
+            file = getattr(photo, variant).open("rb")
+        except FileNotFoundError:
+            raise Http404 from None
+        answer = FileResponse(file, content_type=photo.content_type if variant == "original" else "image/jpeg")
+        answer["Cache-Control"] = "private, no-store"
+        answer["X-Content-Type-Options"] = "nosniff"
+        return answer

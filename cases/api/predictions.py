@@ -1,0 +1,106 @@
+"""REST API: what a model says about a photo."""
+
+import django_filters
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.roles import Capability
+from cases import access, predictions
+from cases.api.views import RecordViewSet
+from cases.errors import wrong_state
+from cases.models import Prediction, PredictionState
+
+
+class ProbabilitySerializer(serializers.Serializer):
+    condition = serializers.CharField(help_text="a condition's code")
+    probability = serializers.FloatField(min_value=0, max_value=1)
+
+
+class ModelNameSerializer(serializers.Serializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class PredictionSerializer(serializers.ModelSerializer):
+    case = serializers.UUIDField(source="image.case_id", read_only=True)
+    model_version = ModelNameSerializer(read_only=True)
+    answers = serializers.DictField(read_only=True, help_text="the clinical answers that the model saw")
+    probabilities = serializers.SerializerMethodField(help_text="calibrated, highest first; null without a result")
+    answer_set = serializers.ListField(
+        child=serializers.CharField(),
+        read_only=True,
+        allow_null=True,
+        help_text="the smallest set of conditions that holds the right one in nine of ten cases",
+    )
+
+    class Meta:
+        model = Prediction
+        fields = [
+            "id",
+            "image",
+            "case",
+            "model_version",
+            "state",
+            "reason",
+            "queued_at",
+            "finished_at",
+            "duration_ms",
+            "answers",
+            "probabilities",
+            "answer_set",
+            "malignant_probability",
+            "urgent",
+            "uncertain",
+        ]
+        read_only_fields = fields
+        extra_kwargs = {
+            "uncertain": {"help_text": "the model abstains: a doctor must read"},
+            "reason": {"help_text": "why there is no result, for people"},
+        }
+
+    @extend_schema_field(ProbabilitySerializer(many=True, allow_null=True))
+    def get_probabilities(self, prediction: Prediction) -> list[dict[str, object]] | None:
+        if prediction.probabilities is None:
+            return None
+        return [{"condition": code, "probability": value} for code, value in prediction.probabilities]
+
+
+class PredictionFilter(django_filters.FilterSet):
+    case = django_filters.UUIDFilter(field_name="image__case")
+    image = django_filters.UUIDFilter()
+    model_version = django_filters.UUIDFilter()
+    state = django_filters.MultipleChoiceFilter(choices=PredictionState.choices)
+
+    class Meta:
+        model = Prediction
+        fields: list[str] = []
+
+
+@extend_schema(tags=["predictions"])
+@extend_schema_view(list=extend_schema(summary="List predictions"), retrieve=extend_schema(
+        summary="One prediction",
+        description="Made with every photo of a patient who consents. Poll until `state` is neither queued nor running.",
+    ))
+class PredictionViewSet(RecordViewSet):
+    queryset = Prediction.objects.none()
+    records = staticmethod(access.predictions)
+    related = ("image", "model_version")
+    serializer_class = PredictionSerializer
+    filterset_class = PredictionFilter
+
+    def get_queryset(self) -> QuerySet[Prediction]:
+        # Kilobytes a row that no answer here needs.
+        return super().get_queryset().defer("maps", "embedding", "model_version__metrics")
+
+    @extend_schema(summary="Queue a failed prediction again", request=None, responses=PredictionSerializer)
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, pk: str) -> Response:
+        prediction = self.found(Capability.LOG_CASES)
+        if not predictions.retry(prediction):
+            raise wrong_state(prediction.get_state_display())
+        prediction.refresh_from_db(fields=["state", "reason", "queued_at"])
+        return self.answer(prediction)

@@ -1,0 +1,68 @@
+"""What the OpenAPI document says of every operation, in one place."""
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from rest_framework import serializers
+
+
+class ProblemSerializer(serializers.Serializer):
+    """Every refusal but that of invalid fields."""
+
+    detail = serializers.CharField(help_text="a sentence for people")
+    code = serializers.CharField(help_text="a word for programs")
+
+
+_WORDS = {
+    "401": "No token, or one that was revoked",
+    "403": "Your role in this clinic does not allow it",
+    "404": "Unknown, or not yours to see; which of both is not said",
+    "409": "The record's present state stands against it; `code` says why",
+    "415": "The body's content type is not understood",
+    "429": "Too many requests in this minute; `Retry-After` says when to go on",
+}
+
+
+class ClinicAutoSchema(AutoSchema):
+    """Adds the refusals that every operation shares, so that no view has to repeat them."""
+
+    def get_description(self) -> str:
+        # Docstrings here speak to those who write the code; summaries and field helps speak to the API's users.
+        return ""
+
+    def get_operation(self, *args: Any, **options: Any) -> dict[str, Any] | None:
+        operation = super().get_operation(*args, **options)
+        if operation is None:
+            return None
+        problem = self.resolve_serializer(ProblemSerializer, "response").ref
+        codes = ["401", "403", "404", "429"]
+        if self.method in ("POST", "PUT", "PATCH", "DELETE"):
+            codes += ["409", "415"]
+            operation["responses"].setdefault("400", self._invalid(problem))
+        elif operation.get("parameters"):
+            operation["responses"].setdefault("400", self._invalid(problem))
+        for code in codes:
+            operation["responses"].setdefault(
+                code, {"description": _WORDS[code], "content": {"application/json": {"schema": problem}}}
+            )
+        operation["responses"] = dict(sorted(operation["responses"].items()))
+        return operation
+
+    def _invalid(self, problem: dict[str, Any]) -> dict[str, Any]:
+        fields = {
+            "type": "object",
+            "additionalProperties": {},
+            "description": "field name: list of sentences",
+        }
+        return {
+            "description": "Invalid fields, or a wish that is refused",
+            "content": {
+                "application/json": {
+                    "schema": {"anyOf": [problem, fields]},
+                    "examples": {
+                        "Fields": {"value": {"birth_date": ["This field is required."]}},
+                        "Refusal": {"value": {"detail": "The birth date lies in the future.", "code": "birth_date"}},
+                    },
+                }
+            },
+        }
