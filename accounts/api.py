@@ -1,5 +1,7 @@
 """REST API: who am I, and which clinics may I act in?"""
 
+from typing import cast
+
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import extend_schema
@@ -61,7 +63,7 @@ class MeView(APIView):
 
     @extend_schema(operation_id="me", tags=["me"], responses=MeSerializer, summary="Who am I?")
     def get(self, request: Request) -> Response:
-        person: User = request.user
+        person = cast(User, request.user)
         held: dict[object, list[Membership]] = {}
         for membership in person.held_memberships:
             held.setdefault(membership.clinic_id, []).append(membership)

@@ -24,7 +24,7 @@ _NEEDED: dict[str, tuple[Capability, Capability | None]] = {
 class RoleBackend(BaseBackend):
     """Grants `app.action_model` by role; signs nobody in."""
 
-    def has_perm(self, user_obj: User | AnonymousUser, perm: str, obj: Any = None) -> bool:  # type: ignore[override]
+    def has_perm(self, user_obj: User | AnonymousUser, perm: str, obj: Any = None) -> bool:
         app, action = perm.split(".", 1)
         view, write = _NEEDED.get(app, (None, None))
         needed = view if action.startswith("view_") else write

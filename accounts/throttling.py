@@ -10,6 +10,8 @@ from django.core.cache import cache
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from accounts.models import ApiToken
+
 log = structlog.get_logger(__name__)
 WINDOW_SECONDS = 60
 
@@ -36,7 +38,7 @@ class PerTokenThrottle(BaseThrottle):
         return ceil(WINDOW_SECONDS - time.time() % WINDOW_SECONDS)
 
     def _who(self, request: Request) -> str:
-        if request.auth is not None:
+        if isinstance(request.auth, ApiToken):
             return f"token-{request.auth.token_key}"
         if request.user.is_authenticated:
             return f"person-{request.user.pk}"

@@ -57,7 +57,5 @@ class ModelVersionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, view
     def promote(self, request: Request, pk: str) -> Response:
         wish = PromotionSerializer(data=request.data)
         wish.is_valid(raise_exception=True)
-        version = registry.promote(
-            self.get_object().name, reason=wish.validated_data["reason"], by=request.user.get_full_name()
-        )
+        version = registry.promote(self.get_object().name, reason=wish.validated_data["reason"], by=str(request.user))
         return Response(self.get_serializer(version).data)

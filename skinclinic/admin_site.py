@@ -2,7 +2,7 @@
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
@@ -19,8 +19,5 @@ class ClinicAdminSite(admin.AdminSite):
         """The one sign-in page, with its rate limits and second factor; 403 for those signed in without the role."""
         return secure_admin_login(super().login)(request, extra_context)
 
-    def password_change(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
-        return redirect("account_change_password")
-
-    def password_change_done(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponseRedirect:
+    def password_change(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:  # type: ignore[override]
         return redirect("account_change_password")

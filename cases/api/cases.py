@@ -121,7 +121,7 @@ class CaseViewSet(RecordViewSet):
         fields = self.valid(request).validated_data
         case_id = fields.pop("id", None)
         new = self.is_new(case_id)
-        return self.answer(lifecycle.log_case(by=request.user, case_id=case_id, **fields), created=new)
+        return self.answer(lifecycle.log_case(by=self.person, case_id=case_id, **fields), created=new)
 
     @extend_schema(summary="Change the answers, the note or the urgency of an open case")
     def partial_update(self, request: Request, pk: str) -> Response:

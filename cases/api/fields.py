@@ -34,7 +34,7 @@ class RecordField(serializers.PrimaryKeyRelatedField):
         return self.records(self.context["request"].user)
 
     def to_internal_value(self, data: Any) -> Model:
-        pk = self.pk_field.to_internal_value(data)
+        pk = serializers.UUIDField().to_internal_value(data)
         return find(self.records, self.context["request"].user, self.capability, *self.related, id=pk)
 
 

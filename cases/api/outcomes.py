@@ -79,4 +79,4 @@ class OutcomeViewSet(RecordViewSet):
         fields = self.valid(request).validated_data
         case = fields.pop("case")
         new = not Outcome.objects.filter(case=case).exists()
-        return self.answer(outcomes.record(case_id=case.id, by=request.user, **fields), created=new)
+        return self.answer(outcomes.record(case_id=case.id, by=self.person, **fields), created=new)

@@ -1,6 +1,5 @@
 """Pages that stay the same while rows arrive, and cost the same at a million rows."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -18,10 +17,12 @@ class NewestFirst(CursorPagination):
     max_page_size = 200
     ordering = "-id"
 
-    def get_ordering(self, request: Request, queryset: QuerySet, view: Any) -> Sequence[str]:
+    def get_ordering(self, request: Request, queryset: QuerySet, view: Any) -> tuple[str, ...]:
         return getattr(view, "cursor_ordering", ("-id",))
 
-    def paginate_queryset(self, queryset: QuerySet, request: Request, view: Any = None) -> list[Any] | None:
+    def paginate_queryset(  # type: ignore[override]
+        self, queryset: QuerySet, request: Request, view: Any = None
+    ) -> list[Any] | None:
         try:
             return super().paginate_queryset(queryset, request, view)
         except (ValidationError, ValueError, OverflowError):

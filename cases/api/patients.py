@@ -112,7 +112,7 @@ class PatientViewSet(RecordViewSet):
         fields = self.valid(request).validated_data
         patient_id = fields.pop("id", None)
         new = self.is_new(patient_id)
-        return self.answer(patients.register(by=request.user, patient_id=patient_id, **fields), created=new)
+        return self.answer(patients.register(by=self.person, patient_id=patient_id, **fields), created=new)
 
     @extend_schema(summary="Correct a patient's details, or record consent")
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -123,7 +123,7 @@ class PatientViewSet(RecordViewSet):
             patients.update(patient, **fields)
         for kind, consent in consents.items():
             if consent is not None:
-                patients.record_consent(patient, kind, Consent(consent), request.user)
+                patients.record_consent(patient, kind, Consent(consent), self.person)
         return self.answer(patient)
 
     @extend_schema(

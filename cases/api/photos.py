@@ -85,7 +85,7 @@ class PhotoViewSet(RecordViewSet):
         fields = self.valid(request).validated_data
         upload = fields["file"]
         photo = intake.accept(
-            fields["case"], upload, name=upload.name, kind=fields.get("kind", ImageKind.CLOSE_UP), by=request.user
+            fields["case"], upload, name=upload.name, kind=fields.get("kind", ImageKind.CLOSE_UP), by=self.person
         )
         return self.answer(photo, created=True)
 

@@ -81,10 +81,13 @@ class PredictionFilter(django_filters.FilterSet):
 
 
 @extend_schema(tags=["predictions"])
-@extend_schema_view(list=extend_schema(summary="List predictions"), retrieve=extend_schema(
+@extend_schema_view(
+    list=extend_schema(summary="List predictions"),
+    retrieve=extend_schema(
         summary="One prediction",
-        description="Made with every photo of a patient who consents. Poll until `state` is neither queued nor running.",
-    ))
+        description="Made with each photo of consenting patients. Poll until `state` is neither queued nor running.",
+    ),
+)
 class PredictionViewSet(RecordViewSet):
     queryset = Prediction.objects.none()
     records = staticmethod(access.predictions)

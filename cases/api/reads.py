@@ -41,6 +41,13 @@ class ReadSerializer(serializers.ModelSerializer):
         allow_null=True,
         help_text="the AI's opinion that the reader saw",
     )
+    prediction_finished_at = serializers.DateTimeField(
+        write_only=True,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="`finished_at` of that opinion, so that one computed anew is noticed",
+    )
     newest_seen = serializers.UUIDField(
         write_only=True,
         required=False,
@@ -61,6 +68,7 @@ class ReadSerializer(serializers.ModelSerializer):
             "comment",
             "ai_visible",
             "prediction",
+            "prediction_finished_at",
             "corrects",
             "signed_at",
             "newest_seen",
@@ -100,5 +108,5 @@ class ReadViewSet(RecordViewSet):
         read_id = fields.pop("id", None)
         new = self.is_new(read_id)
         case = fields.pop("case")
-        read = reads.sign(case_id=case.id, reader=request.user, read_id=read_id or uuid7(), **fields)
+        read = reads.sign(case_id=case.id, reader=self.person, read_id=read_id or uuid7(), **fields)
         return self.answer(read, created=new)

@@ -26,7 +26,7 @@ _WORDS = {
 class ClinicAutoSchema(AutoSchema):
     """Adds the refusals that every operation shares, so that no view has to repeat them."""
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         # Docstrings here speak to those who write the code; summaries and field helps speak to the API's users.
         return ""
 

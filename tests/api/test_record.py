@@ -78,9 +78,7 @@ class TestPatients:
         assert answer.json()["clinic"] == str(brno.clinic.id)
 
     def test_a_foreign_clinic_is_unknown(self, alma, brno, api):
-        answer = api(alma.staff).post(
-            f"{V1}/patients/", {**NEW_PATIENT, "clinic": str(brno.clinic.id)}, format="json"
-        )
+        answer = api(alma.staff).post(f"{V1}/patients/", {**NEW_PATIENT, "clinic": str(brno.clinic.id)}, format="json")
         assert answer.status_code == 404
         assert not Patient.objects.exists()
 

@@ -19,7 +19,9 @@ def test_a_stranger_is_asked_for_a_token(db):
     assert answer.json()["code"] == "not_authenticated"
 
 
-@pytest.mark.parametrize("header", ["Token", "Token nonsense", "Token two parts", "Token \xff\xfe", "Token " + "0" * 300])
+@pytest.mark.parametrize(
+    "header", ["Token", "Token nonsense", "Token two parts", "Token \xff\xfe", "Token " + "0" * 300]
+)
 def test_what_is_no_token_is_refused(db, header):
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=header)
