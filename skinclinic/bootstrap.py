@@ -146,13 +146,14 @@ def mendable(path: Path) -> Iterator[None]:
 
 def explain(error: OSError, path: Path) -> str:
     """One sentence for an operating-system error about `path`."""
+    reason = error.strerror or str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"The disk that holds {path.parent} is full: free some space and start again."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return (
-            f"{path} cannot be written by this user ({error.strerror.lower()}): "
+            f"{path} cannot be written by this user ({(error.strerror or '').lower()}): "
             f"give yourself the folder with `sudo chown -R $(id -un) {ROOT}`, or clone into one of your own."
         )
     if error.errno == errno.ENOENT and path.suffix == ".txt":
         return f"{path} is missing: restore it with `git checkout {path.name}`."
-    return f"{path} cannot be used ({error.strerror}): mend or remove it and start again."
+    return f"{path} cannot be used ({reason}): mend or remove it and start again."

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -117,7 +117,9 @@ def _run(command: list[str], output: IO[bytes], keep_open: tuple[int, ...]) -> i
 
 
 @contextlib.contextmanager
-def _started(command: list[str], keep_open: tuple[int, ...], stdout):  # type: ignore[no-untyped-def]
+def _started(
+    command: list[str], keep_open: tuple[int, ...], stdout: IO[bytes] | int
+) -> Iterator[subprocess.Popen[bytes]]:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -170,6 +172,7 @@ def _install(venv: Path, layer: str, log: Path, keep_open: int) -> None:
     command += ["--no-input", "--disable-pip-version-check", "--progress-bar", "off", "-r", str(ROOT / layer)]
     progress = _Progress(venv, layer)
     with mendable(venv), log.open("ab") as kept, _started(command, (keep_open,), subprocess.PIPE) as pip:
+        assert pip.stdout
         os.set_blocking(pip.stdout.fileno(), False)
         rest = b""
         while pip.poll() is None:

@@ -111,11 +111,17 @@ class Part:
         self.start_again_at = time.monotonic() + pause
         return pause
 
+    def ask_to_stop(self) -> None:
+        """Let the process finish what it has in its hands; it tells its own children."""
+        if self.process and not self.has_ended():
+            self.process.terminate()
+
     def end_group(self) -> None:
         """End the process and all that it has started, at once."""
         if self.process:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
     def how_it_ended(self) -> str:
         """`exit code 1`, or the name of the signal that ended it."""

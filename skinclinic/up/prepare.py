@@ -55,7 +55,8 @@ def _collect(say: Callable[[str], object]) -> None:
     now = prepared.static_sources()
     if stamp.exists() and stamp.read_text() == now and Path(settings.STATIC_ROOT).is_dir():
         return
-    call_command("collectstatic", interactive=False, clear=True, verbosity=0)
+    # Not cleared first: while an old web process still runs, its pages name the old files.
+    call_command("collectstatic", interactive=False, verbosity=0)
     stamp.write_text(now)
     say("Collected the static files")
 

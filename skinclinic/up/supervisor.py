@@ -251,10 +251,8 @@ class Supervisor:
             self._stop([part for part in self.parts if part.name in names])
 
     def _stop(self, leaving: list[Part]) -> None:
-        leaving = [part for part in leaving if part.process]
         for part in leaving:
-            if not part.has_ended():
-                part.process.terminate()
+            part.ask_to_stop()
         self.stop_asked = False
         until = time.monotonic() + _STOP_SECONDS
         while any(not part.has_ended() for part in leaving) and time.monotonic() < until:
@@ -264,5 +262,4 @@ class Supervisor:
                 break
         for part in leaving:
             part.end_group()
-            part.process.wait()
             self._forget(part)
