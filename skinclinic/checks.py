@@ -58,7 +58,8 @@ def the_shipped_model_is_there(app_configs: _Apps, **_: Any) -> list[CheckMessag
     """A checkout without its bundle can register cases, but has no opinion about them."""
     if (Path(settings.SHIPPED_BUNDLE) / "bundle.json").is_file():
         return []
-    hint = f"Restore it with `git checkout -- {settings.SHIPPED_BUNDLE}`."
+    folder = Path(settings.SHIPPED_BUNDLE).relative_to(settings.BASE_DIR)
+    hint = f"Restore it with `git checkout -- {folder}`."
     return [Warning("The shipped model bundle is missing.", hint=hint, id="skinclinic.W001")]
 
 
