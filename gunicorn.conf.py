@@ -1,6 +1,7 @@
 """gunicorn reads this file by itself, under `manage.py up` and in production alike."""
 
 import os
+from typing import Any
 
 workers = int(os.environ.get("WEB_PROCESSES", "2"))
 worker_class = "gthread"
@@ -17,3 +18,10 @@ control_socket_disable = True
 errorlog = "-"
 # Who asked for what is in the audit log; paths and addresses need not be written twice.
 accesslog = os.environ.get("WEB_ACCESS_LOG") or None
+
+
+def on_starting(server: Any) -> None:
+    """Load the pages before the fork, so that the processes share them and the first visitor does not wait."""
+    from django.urls import get_resolver
+
+    _ = get_resolver().url_patterns

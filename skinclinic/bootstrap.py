@@ -124,7 +124,7 @@ def one_at_a_time() -> Iterator[int]:
     """Two starts at once: the second waits for the first, and then finds everything built."""
     path = var_folder() / "bootstrap.lock"
     with mendable(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # patients' data will be in there
         handle = path.open("w")
     with handle:
         try:

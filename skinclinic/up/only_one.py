@@ -19,7 +19,7 @@ class OnlyOne:
     def __init__(self, var: Path, address: str) -> None:
         self._note = var / "up.json"
         with mendable(var):
-            var.mkdir(parents=True, exist_ok=True)
+            var.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock: IO[str] = (var / "up.lock").open("w")
         self._take()
         with mendable(self._note):

@@ -65,6 +65,7 @@ class Supervisor:
     def run(self) -> int:
         """Everything from the first check to the last goodbye."""
         began = time.monotonic()
+        os.umask(0o077)  # patients' data: whatever any part writes is for this user alone
         self._listen_to_signals()
         only_one = OnlyOne(self.var, self.address)
         try:
