@@ -95,3 +95,12 @@ def test_both_queues_and_the_training_queue_are_worked_on() -> None:
 
 def _queues(command: list[str]) -> list[str]:
     return command[command.index("-Q") + 1].split(",") if "-Q" in command else []
+
+
+def test_the_table_of_variables_is_complete() -> None:
+    """docs/deployment.md names every variable that the settings and gunicorn read."""
+    sources = Path(settings.__file__).read_text() + (ROOT / "gunicorn.conf.py").read_text()
+    read = set(re.findall(r'(?:env\.\w+|environ\.get)\(\s*"([A-Z_]+)"', sources))
+    table = re.findall(r"^\|([^|]+)\|", (ROOT / "docs/deployment.md").read_text(), re.MULTILINE)
+    named = {name for cell in table for name in re.findall(r"`([A-Z_]+)`", cell)}
+    assert read - named == set()
