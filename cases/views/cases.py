@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -208,6 +209,7 @@ def _addresses(case: Case) -> dict[str, str]:
     return {
         "reference": case.reference,
         "seen": lifecycle.stamp(case),
+        "time": formats.date_format(timezone.localtime(), "H:i"),
         "upload_url": reverse("photo_upload", args=[case.id]),
         "change_url": reverse("case_change", args=[case.id]),
     }

@@ -1,4 +1,4 @@
-"""What a page says after it saved. Messages travel in a cookie, so they never name a patient."""
+"""What a page says after it saved. Messages never name a patient."""
 
 from django.contrib import messages
 from django.http import HttpRequest

@@ -30,9 +30,9 @@ function goTo(step, { focus = true } = {}) {
 }
 
 function firstStep() {
-  const wrong = form.querySelector(".form-step .field-error");
+  const wrong = form.querySelector(".form-step .field-error:not([hidden])");
   if (wrong) return [...steps.children].findIndex((step) => step.contains(wrong)) + 1;
-  return form.querySelector('[name="case_id"]') ? 2 : LAST; // the patient is chosen already
+  return 2; // the patient is chosen already
 }
 
 marks.hidden = false;
@@ -48,6 +48,7 @@ goTo(firstStep(), { focus: false });
 const chosen = (name) => form.querySelector(`[name="${name}"]:checked, [name="${name}"][type="hidden"]`)?.value;
 
 function lesionKnown() {
+  if (!form.querySelector('[name="lesion"]')) return true; // a case that waits keeps its lesion
   const lesion = chosen("lesion");
   return lesion && (lesion !== "new" || Boolean(chosen("body_site")));
 }
@@ -59,7 +60,7 @@ async function makeDraft() {
   body.delete("photos");
   let answer;
   try {
-    const sent = await fetch(form.action, { method: "POST", headers: { Accept: "application/json" }, body });
+    const sent = await fetch(form.getAttribute("action"), { method: "POST", headers: { Accept: "application/json" }, body });
     answer = await sent.json();
   } catch {
     throw new Error(words.notSaved);
@@ -67,45 +68,56 @@ async function makeDraft() {
   if (!answer.upload_url) throw new Error(Object.values(answer.errors ?? {}).flat()[0] || words.notSaved);
   // From here on this page is about that draft: loading it again leads back to it.
   window.history.replaceState(null, "", answer.change_url);
-  form.action = answer.change_url;
+  form.setAttribute("action", answer.change_url); // `form.action` would be the buttons of that name
   form.querySelector('[name="seen"]').value = answer.seen;
-  const now = new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
-  said.textContent = words.saved.replace("%s", now);
+  say(words.saved.replace("%s", answer.time));
   return answer.upload_url;
 }
 
 uploader.prepare = makeDraft;
 form.addEventListener("change", (event) => {
-  if (!event.target.closest("[data-uploader]") && !uploader.address && lesionKnown()) uploader.work();
+  if (event.target.closest("[data-uploader]") || !lesionKnown()) return;
+  lesionWanted.hidden = true;
+  if (!uploader.address) uploader.work();
 });
 window.addEventListener("online", () => uploader.work());
 
-// --- Sending ----------------------------------------------------------------------------------------
+// --- Saving and sending -------------------------------------------------------------------------------
+const lesionWanted = form.querySelector("[data-lesion-wanted]");
 let leaving = null; // the button that was pressed while photos were on their way
 
-function mayGo(button) {
-  if (button?.value !== "send") return true;
-  if (uploader.unsent) return complain(words.unsent);
-  if (!uploader.arrived && lesionKnown()) return complain(words.noPhoto);
-  return true;
+function say(sentence, { problem = false } = {}) {
+  said.textContent = sentence;
+  said.classList.toggle("said-problem", problem);
 }
 
-function complain(sentence) {
-  said.textContent = sentence;
-  goTo(LAST, { focus: false });
-  form.querySelector("[data-step-photos]").scrollIntoView({ block: "nearest" });
-  return false;
+/** Why the form cannot go yet: [sentence, step, element to stand at], or null. */
+function obstacle(button) {
+  if (!lesionKnown()) {
+    const first = form.querySelector('[name="lesion"][type="radio"]') ?? form.querySelector('[name="body_site"]');
+    return [words.chooseLesion, 2, first];
+  }
+  if (button?.value !== "send") return null;
+  const photos = form.querySelector("[data-uploader-files]");
+  if (uploader.unsent) return [words.unsent, LAST, photos];
+  if (!uploader.busy && !uploader.arrived) return [words.noPhoto, LAST, photos];
+  return null;
 }
 
 form.addEventListener("submit", (event) => {
   const button = event.submitter;
-  if (uploader.busy && lesionKnown()) {
+  const [sentence, step, element] = obstacle(button) ?? [];
+  if (sentence) {
+    event.preventDefault();
+    say(sentence, { problem: true });
+    lesionWanted.hidden = step !== 2;
+    goTo(step, { focus: false });
+    element.focus();
+  } else if (uploader.busy) {
     event.preventDefault();
     leaving = button;
-    said.textContent = words.waiting;
+    say(words.waiting);
     uploader.work();
-  } else if (!mayGo(button)) {
-    event.preventDefault();
   }
 });
 form.addEventListener("uploads", () => {
