@@ -164,7 +164,8 @@ def update(patient: Patient, *, seen: str | None = None, **fields: Any) -> Patie
         Conflict: the details were changed since.
         Refused: the MRN is taken in this clinic (code "mrn_taken"), or the birth date cannot be.
     """
-    patient = Patient.objects.select_for_update(of=("self",)).get(id=patient.id)
+    Patient.objects.select_for_update(of=("self",)).get(id=patient.id)
+    patient.refresh_from_db()
     if seen is not None and seen != stamp(patient):
         raise Conflict(_("Someone changed this patient in the meantime. Look at what is different, then save again."))
     birth_date = patient.birth_date

@@ -120,10 +120,10 @@ def patient_edit(request: HttpRequest, patient_id: UUID) -> HttpResponse:
             patients.update(patient, seen=form.cleaned_data["seen"], **form.changes())
         except Conflict as conflict:
             # What was typed stays; saving once more is then a decision.
-            patient.refresh_from_db()
             form.see_again(patients.stamp(patient))
             context |= {"conflict": conflict, "theirs": form.differences(patient), "change": history.latest(patient)}
         except Refused as refusal:
+            patient.refresh_from_db()
             place_refusal(form, str(refusal), FIELD_OF_CODE.get(refusal.code))
         else:
             saved(request)
