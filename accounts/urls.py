@@ -1,8 +1,3 @@
-from django.urls import path
+from django.urls import URLPattern
 
-from accounts import views
-
-urlpatterns = [
-    path("", views.home, name="home"),
-    path("clinic/", views.clinic_switch, name="clinic_switch"),
-]
+urlpatterns: list[URLPattern] = []

@@ -2,6 +2,7 @@
 a Celery message only says "look now", and one that is lost costs a delay, not a prediction.
 """
 
+import io
 import time
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -15,7 +16,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from cases.models import Answer, Case, LesionImage, Patient, Prediction, PredictionState, Read, Urgency
 from cases.models.case import OPEN_STATES
@@ -24,6 +25,7 @@ from inference import registry
 from inference.answers import Answers
 from inference.bundle import BundleError
 from inference.engine import Opinion
+from inference.models import ModelState
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +85,17 @@ def answers_changed(case: Case) -> None:
     facts_changed(Case.objects.filter(id=case.id))
 
 
+def urgency_changed(case: Case) -> None:
+    """Moves the queued predictions of a case that became urgent ahead; what became less urgent stays where it is."""
+    if case.urgency != Urgency.URGENT:
+        return
+    queued = Prediction.objects.filter(image__case=case, state=PredictionState.QUEUED, is_urgent_queue=False)
+    for prediction in queued:
+        prediction.is_urgent_queue = True
+        prediction.save(update_fields=["is_urgent_queue"])
+        _send_on_commit(prediction)
+
+
 def consent_changed(patient: Patient) -> None:
     """Requests what a granted consent allows for the photos of open cases; ends what a consent taken back forbids."""
     images = LesionImage.objects.filter(case__lesion__patient=patient, removed_at__isnull=True)
@@ -117,6 +130,8 @@ def retry(prediction: Prediction) -> bool:
 @transaction.atomic
 def rerun(image: LesionImage) -> Prediction | None:
     """Asks the active model once more; an opinion that a reader signed against is kept as it is."""
+    # The lock keeps a reader from signing against the opinion while it is taken back.
+    Case.objects.select_for_update().get(id=image.case_id)
     prediction = request(image)
     if prediction and prediction.state not in PENDING_STATES and not prediction.reads.exists():
         _queue_again(prediction, ~Q(state__in=PENDING_STATES))
@@ -140,17 +155,23 @@ def _queue_again(prediction: Prediction, allowed: Q) -> bool:
 
 
 def _send_on_commit(prediction: Prediction) -> None:
-    prediction_id, queue = str(prediction.id), "urgent" if prediction.is_urgent_queue else "routine"
+    prediction_id, queue = str(prediction.id), _queue_name(prediction.is_urgent_queue)
     transaction.on_commit(lambda: _send(prediction_id, queue))
 
 
-def _send(prediction_id: str, queue: str) -> None:
-    """Tells a worker to look. A broker that is down is logged and left to the sweep."""
+def _queue_name(is_urgent: bool) -> str:
+    return "urgent" if is_urgent else "routine"
+
+
+def _send(prediction_id: str, queue: str) -> bool:
+    """Tells a worker to look. A broker that is down is logged and left to the sweep; False then."""
     try:
         current_app.send_task("cases.tasks.predict", args=[prediction_id], queue=queue, retry=False)
     except Exception:
         # Kombu lets errors of many libraries through; whichever it is, the row is safe and the sweep re-sends.
         log.warning("broker_unreachable", prediction=prediction_id, queue=queue)
+        return False
+    return True
 
 
 def run(prediction_id: UUID) -> bool:
@@ -193,8 +214,11 @@ def claim(prediction_id: UUID) -> Prediction | None:
     )
     if not changed:
         return None
-    return Prediction.objects.select_related("model_version", "image__case__lesion__patient").get(
-        id=prediction_id, claim_token=token
+    # None: between both statements the row was queued again, so somebody will claim it anew.
+    return (
+        Prediction.objects.select_related("model_version", "image__case__lesion__patient")
+        .filter(id=prediction_id, claim_token=token)
+        .first()
     )
 
 
@@ -225,13 +249,27 @@ def _compute(prediction: Prediction) -> tuple[Opinion, Answers]:
         engine = registry.engine(prediction.model_version)
     except BundleError as error:
         raise InputRefused(_("The model cannot be loaded: %(why)s") % {"why": error}) from error
+    return engine.classify(_picture(image), answers), answers
+
+
+def _picture(image: LesionImage) -> Image.Image:
+    """The upright copy, decoded.
+
+    Raises:
+        InputRefused: the file is missing or damaged.
+        OSError: the storage does not answer, which is no fault of the photo.
+    """
     try:
-        with image.derivative.open("rb") as file, Image.open(file) as picture:
-            picture.load()
-            return engine.classify(picture, answers), answers
+        with image.derivative.open("rb") as file:
+            content = io.BytesIO(file.read())
     except FileNotFoundError as error:
         raise InputRefused(_("The photo's file is missing. Add the photo again.")) from error
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+    try:
+        with Image.open(content) as picture:
+            picture.load()
+            return picture
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        # Pillow's decoders raise any of these for a damaged file.
         raise InputRefused(_("The photo cannot be read. Take it again.")) from error
 
 
@@ -244,7 +282,12 @@ def _finish(prediction: Prediction, state: PredictionState, *, reason: str) -> N
 def _store(prediction: Prediction, opinion: Opinion, answers: Answers, *, duration_ms: int) -> bool:
     """Stores the result if the claim still stands; a late second result is dropped."""
     now = timezone.now()
+    raises_flag = opinion.urgent and prediction.model_version.state == ModelState.ACTIVE
+    case = Case.objects.filter(id=prediction.image.case_id)
     with transaction.atomic():
+        if raises_flag:
+            # Case before prediction, as everywhere: the other order would be a deadlock with one who changes answers.
+            case.select_for_update().get()
         stored = Prediction.objects.filter(
             id=prediction.id, claim_token=prediction.claim_token, state=PredictionState.RUNNING
         ).update(
@@ -265,9 +308,9 @@ def _store(prediction: Prediction, opinion: Opinion, answers: Answers, *, durati
             map_columns=opinion.maps.shape[2],
             embedding=opinion.embedding.astype(np.float16).tobytes(),
         )
-        if stored and opinion.urgent and prediction.model_version.state == "active":
+        if stored and raises_flag:
             # Raises only: a later calm opinion does not take a flag back from a waiting case.
-            Case.objects.filter(id=prediction.image.case_id).update(flagged_by_ai=True, urgency=Urgency.URGENT)
+            case.update(flagged_by_ai=True, urgency=Urgency.URGENT)
     if stored:
         log.info("prediction_done", prediction=str(prediction.id), ms=duration_ms, attempts=prediction.attempts)
     return bool(stored)
@@ -293,6 +336,10 @@ def sweep() -> int:
         .order_by("-is_urgent_queue", "queued_at")
         .values_list("id", "is_urgent_queue")[:SWEEP_BATCH]
     )
+    sent = 0
     for prediction_id, is_urgent in waiting:
-        _send(str(prediction_id), "urgent" if is_urgent else "routine")
-    return given_up + len(waiting)
+        # One refusal is enough: the next sweep tries again.
+        if not _send(str(prediction_id), _queue_name(is_urgent)):
+            break
+        sent += 1
+    return given_up + sent
