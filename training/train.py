@@ -13,6 +13,7 @@ from __future__ import annotations
 import tempfile
 import time
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -192,17 +193,17 @@ def cross_validate(
     curves = []
     for each in range(fold.max() + 1):
         network.model.set_weights(initial)
-        held = np.flatnonzero(fold == each)
+        held, rest = np.flatnonzero(fold == each), np.flatnonzero(fold != each)
         stage = f"Fold {each + 1} of {fold.max() + 1}"
-        photo[held], curve = tune(
-            network.tail(), views, labels, np.flatnonzero(fold != each), held, options.recipe, options.seed + each,
-            lambda epoch, curve, stage=stage: report.step(
-                stage, epoch, options.recipe.epochs, f"held-out loss {curve.held_loss[-1]:.3f}"
-            ),
-        )  # fmt: skip
+        told = partial(_tell_fold, report, stage, options.recipe.epochs)
+        photo[held], curve = tune(network.tail(), views, labels, rest, held, options.recipe, options.seed + each, told)
         report.say(f"{stage}: best after {curve.best_epoch} epochs, held-out loss {min(curve.held_loss):.3f}")
         curves.append(curve)
     return CrossValidation(photo, fold, curves)
+
+
+def _tell_fold(report: Report, stage: str, epochs: int, epoch: int, curve: Curve) -> None:
+    report.step(stage, epoch, epochs, f"held-out loss {curve.held_loss[-1]:.3f}")
 
 
 def tune_with_progress(

@@ -29,9 +29,7 @@ class Command(BaseCommand):
         try:
             engine = Engine(chosen_bundle(options["model"]))
             dataset = load(options["data"], code_of).split(options["split"])
-            scored = score(
-                engine, dataset, with_answers=not options["without_answers"], report=ConsoleReport(self.stdout)
-            )
+            scored = score(engine, dataset, with_answers=not options["without_answers"], report=ConsoleReport())
         except (BundleError, DataError, ModelNotFound) as error:
             raise CommandError(str(error)) from error
         result = {

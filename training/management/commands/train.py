@@ -66,7 +66,7 @@ class Command(BaseCommand):
             recipe=recipe,
         )
         try:
-            bundle = run(wanted, ConsoleReport(self.stdout))
+            bundle = run(wanted, ConsoleReport())
         except (DataError, BundleError, ExportError, WeightsError) as error:
             raise CommandError(str(error)) from error
         for split in ("val", "test", "cross_validation"):
