@@ -187,6 +187,26 @@ def decode(
     return dataset.without(broken), pixels[:kept], broken
 
 
+def folds_by_patient(dataset: DataSet, folds: int, seed: int) -> np.ndarray:
+    """The fold of each photo, [n]: no patient in two, classes spread as evenly as patients allow.
+
+    Patients are dealt out class by class, rarest class first, so that every class with `folds` patients or more is
+    in every fold; fewer folds are made when a class has fewer patients.
+    """
+    patients: dict[str, set[str]] = {label: set() for label in dataset.labels}
+    for example in dataset.examples:
+        patients[example.label].add(example.patient)
+    folds = max(2, min(folds, *(len(who) for who in patients.values())))
+    rng = np.random.default_rng(seed)
+    fold_of: dict[str, int] = {}
+    for label in sorted(patients, key=lambda each: (len(patients[each]), each)):
+        held = [sum(fold_of.get(who) == fold for who in patients[label]) for fold in range(folds)]
+        for who in rng.permutation(sorted(patients[label] - fold_of.keys())):
+            fold_of[str(who)] = emptiest = int(np.argmin(held))
+            held[emptiest] += 1
+    return np.array([fold_of[example.patient] for example in dataset.examples])
+
+
 def _metadata(path: Path) -> dict[str, dict[str, str]]:
     """Rows by file, with the aliases of answer columns resolved."""
     if not path.exists():

@@ -1,6 +1,6 @@
 """One training run: from a folder of photos to a bundle.
 
-1. Read, check and count the data; decode every photo once.
+1. Decode every photo of the checked data once.
 2. Compute frozen features for varied views of each training photo.
 3. Tune on all folds but one, in turn, by patient: the out-of-fold logits give the weight of the answers, the
    temperature and the thresholds.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,50 +26,19 @@ from inference.bundle import Bundle, BundleClass
 from inference.engine import Engine
 from training import plots
 from training.calibration import ANSWERED, COVERAGE, SENSITIVITY, Fusion, choose_thresholds, fit_fusion
-from training.classes import code_of, describe
-from training.datasets import DataError, DataSet, check, decode, load
+from training.datasets import DataSet, check, decode, folds_by_patient
 from training.evaluation import figures, score
 from training.export import export
 from training.metrics import Thresholds, measure
 from training.model_card import model_card
 from training.network import Network, build
 from training.progress import Report
+from training.recipe import Options, Recipe
 from training.spec import describe_bundle
-from training.tuning import Curve, Recipe, cache_features, limit_threads, tune
+from training.tuning import Curve, cache_features, limit_threads, tune
 
 TRAINING_SPLIT = "train"
 HELD_OUT_SPLITS = ("val", "test")
-
-
-@dataclass(frozen=True)
-class Options:
-    """What `train` was asked for."""
-
-    data: Path
-    name: str
-    out: Path
-    network: str = "lite0"
-    quick: bool = False
-    folds: int = 3
-    seed: int = 1
-    malignant: tuple[str, ...] = ()
-    attribution: str = ""
-    tune_from: int = 10
-    recipe: Recipe = field(default_factory=Recipe)
-
-    @property
-    def cut(self) -> str:
-        return "maps" if self.quick else f"block{self.tune_from}"
-
-
-def quick_recipe() -> Recipe:
-    """The head alone on frozen features: two views, a head can take a larger step."""
-    return Recipe(epochs=30, learning_rate=2e-3, views=2)
-
-
-def student_recipe() -> Recipe:
-    """The small network starts from nothing, so it needs larger steps."""
-    return Recipe(epochs=40, learning_rate=1e-3)
 
 
 @dataclass(frozen=True)
@@ -85,27 +54,14 @@ class CrossValidation:
         return max(1, round(float(np.mean([curve.best_epoch for curve in self.curves]))))
 
 
-def run(options: Options, report: Report) -> Bundle:
-    """Train, export, measure and write `out`/bundle; returns the bundle.
+def run(options: Options, dataset: DataSet, classes: tuple[BundleClass, ...], report: Report) -> Bundle:
+    """Train on what `checked_data` returned, export, measure and write the bundle.
 
     Raises DataError, ExportError or BundleError, each with one sentence.
     """
     started = time.monotonic()
     keras.utils.set_random_seed(options.seed)
     limit_threads(2)
-    folder = options.out / "bundle"
-    if folder.exists():
-        raise bundles.BundleError(f"{folder} exists already: choose another --name or --out.")
-
-    dataset = load(options.data, code_of)
-    say_counts(dataset, report)
-    check(dataset)
-    classes, strangers = describe(dataset.labels, options.malignant)
-    if strangers:
-        report.say(
-            f"The condition vocabulary does not say, so these count as benign: {', '.join(strangers)}. "
-            "If one of them is malignant, name it with --malignant."
-        )
     training, pixels = readable(dataset, options, report)
     codes = [each.code for each in classes]
     labels = np.array([codes.index(example.label) for example in training.examples])
@@ -136,20 +92,10 @@ def run(options: Options, report: Report) -> Bundle:
         "cross_validation": measure(fused, labels, codes, malignant, thresholds, patients),
         "cross_validation_photo_alone": measure(alone, labels, codes, malignant, thresholds, patients),
     }
-    bundle = write_bundle(
-        folder, network, classes, encoding, fusion, thresholds, metrics, dataset, options, final, report
-    )
+    bundle = write_bundle(network, classes, encoding, fusion, thresholds, metrics, dataset, options, final, report)
     plots.draw_all(options.out, bundle, [*validation.curves, curve])
     report.say(f"Done in {(time.monotonic() - started) / 60:.1f} minutes: {options.out}")
     return bundle
-
-
-def say_counts(dataset: DataSet, report: Report) -> None:
-    report.say(f"{'split':<12} {'class':<24} {'photos':>7} {'patients':>9}")
-    for split, label, photos, patients in dataset.counts():
-        report.say(f"{split:<12} {label:<24} {photos:>7} {patients:>9}")
-    for note in dataset.notes:
-        report.say(note)
 
 
 def readable(dataset: DataSet, options: Options, report: Report) -> tuple[DataSet, np.ndarray]:
@@ -162,26 +108,6 @@ def readable(dataset: DataSet, options: Options, report: Report) -> tuple[DataSe
         report.say(f"Skipped {len(broken)} files that cannot be read: {', '.join(broken)}")
         check(dataset.without(broken))
     return training, pixels
-
-
-def folds_by_patient(dataset: DataSet, folds: int, seed: int) -> np.ndarray:
-    """The fold of each photo, [n]: no patient in two, classes spread as evenly as patients allow.
-
-    Patients are dealt out class by class, rarest class first, so that every class with `folds` patients or more is
-    in every fold; fewer folds are made when a class has fewer patients.
-    """
-    patients: dict[str, set[str]] = {label: set() for label in dataset.labels}
-    for example in dataset.examples:
-        patients[example.label].add(example.patient)
-    folds = max(2, min(folds, *(len(who) for who in patients.values())))
-    rng = np.random.default_rng(seed)
-    fold_of: dict[str, int] = {}
-    for label in sorted(patients, key=lambda each: (len(patients[each]), each)):
-        held = [sum(fold_of.get(who) == fold for who in patients[label]) for fold in range(folds)]
-        for who in rng.permutation(sorted(patients[label] - fold_of.keys())):
-            fold_of[str(who)] = emptiest = int(np.argmin(held))
-            held[emptiest] += 1
-    return np.array([fold_of[example.patient] for example in dataset.examples])
 
 
 def cross_validate(
@@ -238,7 +164,6 @@ def fused_out_of_fold(
 
 
 def write_bundle(
-    folder: Path,
     network: Network,
     classes: tuple[BundleClass, ...],
     encoding: AnswerEncoding,
@@ -297,7 +222,4 @@ def write_bundle(
         spec["metrics"] = metrics
         card = Path(temporary) / bundles.CARD_FILE
         card.write_text(model_card(spec), encoding="utf-8")
-        return Bundle.load(bundles.write(folder, spec, {**files, bundles.CARD_FILE: card}))
-
-
-__all__ = ["DataError", "Options", "quick_recipe", "run", "student_recipe"]
+        return Bundle.load(bundles.write(options.bundle, spec, {**files, bundles.CARD_FILE: card}))

@@ -19,24 +19,10 @@ from inference.preprocessing import model_units
 from training.augmentation import vary
 from training.network import Network
 from training.progress import Report
+from training.recipe import Recipe
 
 BATCH = 32
 CACHE_BYTES = 4 * 2**30
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a tail is tuned.  The defaults were chosen by grouped cross-validation: docs/model-experiments.md."""
-
-    epochs: int = 14
-    learning_rate: float = 3e-4
-    weight_decay: float = 0.05
-    label_smoothing: float = 0.1
-    class_power: float = 0.5  # loss weight of a class: (mean count / its count) ** power
-    mix: float = 0.0  # mixup (Zhang et al. 2018, arXiv:1710.09412) of features, Beta(mix, mix); 0 is off
-    average: float = 0.99  # exponential moving average of the weights
-    views: int = 16
-    tilt: float = 0.3  # how far rare classes are preferred when it is a close call: see calibration.tilt
 
 
 @dataclass

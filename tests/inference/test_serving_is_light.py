@@ -41,7 +41,7 @@ def test_no_training_library_is_loaded(tmp_path, script):
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "skinclinic.settings", "VAR_DIR": str(tmp_path / "var")},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert run.returncode == 0, run.stderr[-3000:]

@@ -17,7 +17,8 @@ from PIL import Image, ImageDraw
 from inference.bundle import KERAS_FILE, ONNX_FILE
 from inference.preprocessing import prepare
 from training import export, network, weights
-from training.tuning import Recipe, limit_threads, tune
+from training.recipe import Recipe
+from training.tuning import limit_threads, tune
 
 ANSWERS = 20
 

@@ -4,7 +4,7 @@ import pytest
 
 from inference.answers import Answers
 from tests.training import drawn
-from training.datasets import DataError, check, decode, load
+from training.datasets import DataError, check, decode, folds_by_patient, load
 
 
 @pytest.fixture
@@ -162,3 +162,24 @@ def test_an_unknown_split_is_named(folder):
     with pytest.raises(DataError, match=r"^The data set has no split “test”; it has train, val\.$"):
         load(folder).split("test")
     assert len(load(folder).split("all").examples) == 14
+
+
+class TestFolds:
+    def test_no_patient_is_in_two_and_every_class_is_in_all(self, tmp_path):
+        dataset = load(drawn.folder(tmp_path, {"NEV": 30, "MEL": 9, "BCC": 17}, ("train",), photos_per_patient=2))
+        fold = folds_by_patient(dataset, 4, seed=1)
+        for each in range(4):
+            held = {example.patient for example, its in zip(dataset.examples, fold, strict=True) if its == each}
+            rest = {example.patient for example, its in zip(dataset.examples, fold, strict=True) if its != each}
+            assert not held & rest
+            labels = [example.label for example, its in zip(dataset.examples, fold, strict=True) if its == each]
+            assert set(labels) == {"NEV", "MEL", "BCC"}
+            assert 6 <= labels.count("NEV") <= 8
+
+    def test_a_class_with_two_patients_still_gives_two_folds(self, tmp_path):
+        dataset = load(drawn.folder(tmp_path, {"NEV": 8, "MEL": 2}, ("train",)))
+        assert set(folds_by_patient(dataset, 5, seed=1)) == {0, 1}
+
+    def test_the_seed_decides(self, folder):
+        dataset = load(folder)
+        assert (folds_by_patient(dataset, 2, seed=3) == folds_by_patient(dataset, 2, seed=3)).all()

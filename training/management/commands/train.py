@@ -12,6 +12,9 @@ from django.utils import timezone
 from inference import registry
 from inference.bundle import BundleError
 from training.datasets import DataError
+from training.progress import ConsoleReport
+from training.recipe import Options, Recipe, checked_data, quick_recipe, student_recipe
+from training.weights import WeightsError
 
 
 class Command(BaseCommand):
@@ -37,12 +40,6 @@ class Command(BaseCommand):
             raise CommandError("--epochs must be at least 1.")
         if not 0 <= options["tune_from"] <= 15:
             raise CommandError("--tune-from must be from 0 to 15.")
-        # TensorFlow and Keras load only here, in the process that trains; never in one that serves.
-        from training.export import ExportError
-        from training.progress import ConsoleReport
-        from training.train import Options, Recipe, quick_recipe, run, student_recipe
-        from training.weights import WeightsError
-
         recipe = Recipe()
         if options["network"] == "student":
             recipe = student_recipe()
@@ -65,8 +62,17 @@ class Command(BaseCommand):
             tune_from=options["tune_from"],
             recipe=recipe,
         )
+        report = ConsoleReport()
         try:
-            bundle = run(wanted, ConsoleReport())
+            dataset, classes = checked_data(wanted, report)
+        except (DataError, BundleError) as error:
+            raise CommandError(str(error)) from error
+        # TensorFlow and Keras load only here, in the process that trains; never in one that serves.
+        from training.export import ExportError
+        from training.train import run
+
+        try:
+            bundle = run(wanted, dataset, classes, report)
         except (DataError, BundleError, ExportError, WeightsError) as error:
             raise CommandError(str(error)) from error
         for split in ("val", "test", "cross_validation"):

@@ -1,0 +1,84 @@
+"""What a training run is asked for, and the check of its data.  Loads no Keras, so a refusal comes at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from inference.bundle import BundleClass, BundleError
+from training.classes import code_of, describe
+from training.datasets import DataSet, check, load
+from training.progress import Report
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a tail is tuned.  The defaults were chosen by grouped cross-validation: docs/model-experiments.md."""
+
+    epochs: int = 14
+    learning_rate: float = 3e-4
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.1
+    class_power: float = 0.5  # loss weight of a class: (mean count / its count) ** power
+    mix: float = 0.0  # mixup (Zhang et al. 2018, arXiv:1710.09412) of features, Beta(mix, mix); 0 is off
+    average: float = 0.99  # exponential moving average of the weights
+    views: int = 16
+    tilt: float = 0.3  # how far rare classes are preferred when it is a close call: see calibration.tilt
+
+
+def quick_recipe() -> Recipe:
+    """The head alone on frozen features: two views, a head can take a larger step."""
+    return Recipe(epochs=30, learning_rate=2e-3, views=2)
+
+
+def student_recipe() -> Recipe:
+    """The small network starts from nothing, so it needs larger steps and more of them."""
+    return Recipe(epochs=40, learning_rate=5e-3)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `train` was asked for."""
+
+    data: Path
+    name: str
+    out: Path
+    network: str = "lite0"
+    quick: bool = False
+    folds: int = 3
+    seed: int = 1
+    malignant: tuple[str, ...] = ()
+    attribution: str = ""
+    tune_from: int = 10
+    recipe: Recipe = field(default_factory=Recipe)
+
+    @property
+    def cut(self) -> str:
+        return "maps" if self.quick else f"block{self.tune_from}"
+
+    @property
+    def bundle(self) -> Path:
+        return self.out / "bundle"
+
+
+def checked_data(options: Options, report: Report) -> tuple[DataSet, tuple[BundleClass, ...]]:
+    """The data set and its classes, counted aloud.
+
+    Raises DataError or BundleError, in one sentence, for what cannot work.
+    """
+    if options.bundle.exists():
+        raise BundleError(f"{options.bundle} exists already: choose another --name or --out.")
+    dataset = load(options.data, code_of)
+    report.say(f"{'split':<12} {'class':<24} {'photos':>7} {'patients':>9}")
+    for split, label, photos, patients in dataset.counts():
+        report.say(f"{split:<12} {label:<24} {photos:>7} {patients:>9}")
+    for note in dataset.notes:
+        report.say(note)
+    check(dataset)
+    classes, unsaid = describe(dataset.labels, options.malignant)
+    if unsaid:
+        report.say(
+            f"The condition vocabulary does not say, so these count as benign: {', '.join(unsaid)}. "
+            "If one of them is malignant, name it with --malignant."
+        )
+    return dataset, classes
