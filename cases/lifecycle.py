@@ -10,9 +10,12 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Clinic, User
 from cases import predictions
-from cases.errors import Refused, wrong_state
+from cases.errors import Conflict, Refused, fingerprint, wrong_state
 from cases.models import Case, CaseState, Lesion, Urgency
 from cases.models.case import OPEN_STATES
+
+# What `change` changes.
+CHANGEABLE = (*Case.QUESTIONS, "requested_urgency", "note")
 
 
 @transaction.atomic
@@ -39,15 +42,21 @@ def log_case(*, lesion: Lesion, by: User, case_id: UUID | None = None, **fields:
 
 
 @transaction.atomic
-def change(case_id: UUID, **fields: Any) -> Case:
+def change(case_id: UUID, *, seen: str | None = None, **fields: Any) -> Case:
     """Changes answers, note or urgency of an open case; predictions made with other answers are made again.
 
+    Args:
+        seen: the `stamp` of what the person saw when deciding; None overwrites unasked.
+
     Raises:
+        Conflict: answers, note or urgency were changed since.
         Refused: the case is signed or withdrawn.
     """
     case = _locked(case_id)
     if case.state not in OPEN_STATES:
         raise wrong_state(case.get_state_display())
+    if seen is not None and seen != stamp(case):
+        raise Conflict(_("Someone changed this case in the meantime. Look at what is different, then save again."))
     answers_before, urgency_before = [getattr(case, name) for name in Case.QUESTIONS], case.urgency
     for name, value in fields.items():
         setattr(case, name, value)
@@ -58,6 +67,11 @@ def change(case_id: UUID, **fields: Any) -> Case:
     if case.urgency != urgency_before:
         predictions.urgency_changed(case)
     return case
+
+
+def stamp(case: Case) -> str:
+    """Changes whenever an answer, the note or the urgency asked for does: what an edit page remembers."""
+    return fingerprint([getattr(case, name) for name in CHANGEABLE])
 
 
 @transaction.atomic

@@ -1,6 +1,7 @@
 """Finding and registering patients, and recording their consent."""
 
 import unicodedata
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -10,13 +11,27 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext_lazy as _
+from uuid6 import uuid7
 
 from accounts.models import Clinic, User
 from cases import predictions
-from cases.errors import Refused
+from cases.errors import Conflict, Refused, fingerprint
 from cases.models import Case, Consent, Patient
 
 CONSENT_KINDS = ("ai", "training")
+# What an edit page shows and changes.
+DETAILS = ("mrn", "family_name", "given_name", "birth_date", "sex", "fitzpatrick")
+OLDEST = 130  # years; a mistyped year ("0061") is caught, nobody is
+
+
+class LikelyDuplicates(Refused):
+    """Some registered patients may be the person who is being registered."""
+
+    code = "likely_duplicates"
+
+    def __init__(self, likely: list[Patient]) -> None:
+        super().__init__(_("This person may be registered already."))
+        self.patients = likely
 
 
 def name_key(name: str) -> str:
@@ -26,21 +41,28 @@ def name_key(name: str) -> str:
 
 
 def search(patients: QuerySet[Patient], text: str) -> QuerySet[Patient]:
-    """The patients whose name or MRN begins with the words of `text`, or who were born on the date in it.
+    """The patients whose name or MRN begins as `text` does, or who were born on the date in it.
 
-    Prefixes only, so that the index serves it at any size. Every word must match; "novak 1961-04-02" works.
+    Prefixes only, so that the index serves it at any size. Names in either order, of several words each:
+    "novak 1961-04-02", "van der berg jan", "jan van der" all work. A word with a digit is an MRN.
     """
-    for word in text.split():
-        born = _date(word)
-        if born:
+    words = []
+    for word in text.replace(",", " ").split():
+        if born := _date(word):
             patients = patients.filter(birth_date=born)
-            continue
-        key = name_key(word.strip(","))
-        if key:
-            patients = patients.filter(
-                Q(family_key__startswith=key) | Q(given_key__startswith=key) | Q(mrn__startswith=word.upper())
-            )
-    return patients
+        elif any(letter.isdigit() for letter in word):
+            patients = patients.filter(mrn__startswith=word.upper())
+        else:
+            words.append(word)
+    keys = name_key(" ".join(words)).split()[:6]
+    if not keys:
+        return patients
+    found = Q(mrn__startswith=" ".join(words).upper())
+    for middle in range(len(keys) + 1):
+        first, rest = " ".join(keys[:middle]), " ".join(keys[middle:])
+        found |= Q(family_key__startswith=first, given_key__startswith=rest)
+        found |= Q(given_key__startswith=first, family_key__startswith=rest)
+    return patients.filter(found)
 
 
 def _date(word: str) -> date | None:
@@ -53,6 +75,22 @@ def _date(word: str) -> date | None:
         return parse_date(word)
     except ValueError:
         return None
+
+
+def details_in(text: str) -> dict[str, Any]:
+    """What search words that found nobody say about a new patient: "Novak Eva 1961-04-02" fills three fields."""
+    details: dict[str, Any] = {}
+    names = []
+    for word in text.replace(",", " ").split():
+        if born := _date(word):
+            details["birth_date"] = born
+        elif any(letter.isdigit() for letter in word):
+            details["mrn"] = word.upper()
+        else:
+            names.append(word if word != word.lower() else word.title())
+    if names:
+        details["family_name"], details["given_name"] = names[0], " ".join(names[1:])
+    return details
 
 
 def likely_duplicates(clinic: Clinic, family_name: str, given_name: str, birth_date: date) -> QuerySet[Patient]:
@@ -74,20 +112,34 @@ def register(
     ai_consent: str = Consent.NOT_ASKED,
     training_consent: str = Consent.NOT_ASKED,
     patient_id: UUID | None = None,
+    waved_through: Collection[UUID] | None = None,
     **fields: Any,
 ) -> Patient:
-    """Registers a patient. `patient_id` is made by the client, so that a repeated request is one patient.
+    """Registers a patient.
+
+    Args:
+        patient_id: made by the client, so that a repeated request is one patient.
+        waved_through: the likely duplicates that the person has looked at and found to be someone else;
+            None for callers that cannot ask anybody.
 
     Raises:
-        Refused: the MRN is taken in this clinic (code "mrn_taken"), the birth date lies ahead, or the id is taken.
+        LikelyDuplicates: somebody registered may be the same person and was not waved through.
+        Refused: the MRN is taken in this clinic (code "mrn_taken"), or the birth date cannot be (code "birth_date").
     """
+    # The clinic's row is the lock that lets two clicks on "Register" pass one after the other.
+    Clinic.objects.select_for_update().get(id=clinic.id)
     if patient_id and (known := Patient.objects.filter(id=patient_id).first()):
         if known.clinic_id != clinic.id or known.created_by_id != by.id:
-            raise Refused(_("This id is taken. Make a new one."), code="id_taken")
+            raise Refused(_("This patient was registered already. Search for them."), code="id_taken")
         return known
-    if birth_date > timezone.localdate():
-        raise Refused(_("The birth date lies in the future."), code="birth_date")
+    if waved_through is not None:
+        likely = likely_duplicates(clinic, family_name, given_name, birth_date)
+        if unseen := [patient for patient in likely if patient.id not in waved_through]:
+            taken = mrn.strip().upper()
+            if all(patient.mrn != taken for patient in unseen):
+                raise LikelyDuplicates(list(likely))
     patient = Patient(
+        id=patient_id or uuid7(),
         clinic=clinic,
         created_by=by,
         mrn=mrn,
@@ -96,20 +148,26 @@ def register(
         birth_date=birth_date,
         **fields,
     )
-    if patient_id:
-        patient.id = patient_id
     _set_consent(patient, "ai", ai_consent, by)
     _set_consent(patient, "training", training_consent, by)
     return _save(patient)
 
 
 @transaction.atomic
-def update(patient: Patient, **fields: Any) -> Patient:
+def update(patient: Patient, *, seen: str | None = None, **fields: Any) -> Patient:
     """Corrects a patient's own details; consent has its own function because it carries who and when.
 
+    Args:
+        seen: the `stamp` of the details that the person saw when deciding; None overwrites unasked.
+
     Raises:
-        Refused: the MRN is taken in this clinic (code "mrn_taken").
+        Conflict: the details were changed since.
+        Refused: the MRN is taken in this clinic (code "mrn_taken"), or the birth date cannot be.
     """
+    Patient.objects.select_for_update(of=("self",)).get(id=patient.id)
+    patient.refresh_from_db()
+    if seen is not None and seen != stamp(patient):
+        raise Conflict(_("Someone changed this patient in the meantime. Look at what is different, then save again."))
     birth_date = patient.birth_date
     for name, value in fields.items():
         setattr(patient, name, value.strip() if isinstance(value, str) else value)
@@ -120,9 +178,20 @@ def update(patient: Patient, **fields: Any) -> Patient:
     return patient
 
 
+def stamp(patient: Patient) -> str:
+    """Changes whenever one of the patient's details does: what an edit page remembers of what it showed."""
+    return fingerprint([getattr(patient, name) for name in DETAILS])
+
+
 def _save(patient: Patient) -> Patient:
+    today = timezone.localdate()
+    if patient.birth_date > today:
+        raise Refused(_("The birth date lies in the future."), code="birth_date")
+    if patient.birth_date.year < today.year - OLDEST:
+        raise Refused(_("The birth date lies too far back. Check the year."), code="birth_date")
     patient.mrn = patient.mrn.strip().upper()
-    patient.family_key, patient.given_key = name_key(patient.family_name), name_key(patient.given_name)
+    # A name in one script may take more letters in another; a search compares what fits.
+    patient.family_key, patient.given_key = name_key(patient.family_name)[:100], name_key(patient.given_name)[:100]
     try:
         with transaction.atomic():
             patient.save()

@@ -1,161 +1,13 @@
-// Photos go to the server as soon as they are chosen, each in a row of its own.
+// Photos go to the server as soon as they are chosen, each in a row of its own (upload-row.js).
 //
-// Every row is one photo: waiting -> sending -> arrived | refused (the photo is at fault) | failed (the way is).
-// What failed is tried again by itself, and as soon as the browser is online again; then there is a button.
-// A page without a case yet gives the element a `prepare` function (static/js/case-form.js) that makes one.
+// A page without a case yet gives the element a `prepare` function (case-form.js) that makes one. Events, which
+// bubble from the element: "uploads" when a row came to another state, "photos-changed" when the record has other
+// photos than before.
 
-import { ask } from "./confirm.js";
+import { Row } from "./upload-row.js";
 
 const AT_ONCE = 2; // more would only divide a slow line
-const PAUSES = [1000, 4000]; // before trying again by itself, ms
 const NO_PHOTO = "00000000-0000-0000-0000-000000000000";
-const PREVIEWS = /^image\/(jpeg|png|webp|gif)$/; // Chromium cannot show HEIC
-
-class Row {
-  constructor(uploader, element, file = null) {
-    this.uploader = uploader;
-    this.element = element;
-    this.file = file;
-    this.state = file ? "waiting" : "arrived";
-    this.tries = 0;
-    this.photo = element.dataset.photo || null;
-    this.kind = element.querySelector("[data-upload-kind]");
-    this.words = element.querySelector("[data-upload-state]");
-    this.progress = element.querySelector("[data-upload-progress]");
-    this.retry = element.querySelector("[data-upload-retry]");
-    if (file) this.describe();
-    this.savedKind = this.kind.value;
-    this.kind.addEventListener("change", () => this.changeKind());
-    this.retry.addEventListener("click", () => this.again());
-    element.querySelector("[data-upload-remove]").addEventListener("click", () => this.remove());
-  }
-
-  describe() {
-    const name = this.element.querySelector("[data-upload-name]");
-    name.textContent = this.file.name;
-    name.title = this.file.name;
-    if (!PREVIEWS.test(this.file.type)) return;
-    const address = URL.createObjectURL(this.file);
-    this.show(address, () => URL.revokeObjectURL(address));
-  }
-
-  /** Show a picture in the row; while and unless it loads, the neutral mark stays. */
-  show(address, done = () => {}) {
-    const picture = new Image(56, 56);
-    picture.className = "upload-preview";
-    picture.alt = this.uploader.words.preview;
-    picture.onload = () => {
-      this.element.querySelector(".upload-preview").replaceWith(picture);
-      done();
-    };
-    picture.onerror = done;
-    picture.src = address;
-  }
-
-  become(state, sentence = "", { retry = false } = {}) {
-    this.state = state;
-    this.words.textContent = sentence;
-    this.progress.hidden = state !== "sending";
-    this.retry.hidden = !retry;
-    this.element.classList.toggle("upload-done", state === "arrived");
-    this.element.classList.toggle("upload-refused", state === "refused" || state === "failed");
-    if (state === "refused" || state === "failed") this.uploader.say(`${this.file?.name ?? ""}: ${sentence}`);
-    this.uploader.changed();
-  }
-
-  send(address) {
-    const { words } = this.uploader;
-    const body = new FormData();
-    body.append("file", this.file, this.file.name);
-    body.append("kind", this.kind.value);
-    this.savedKind = this.kind.value;
-    const request = (this.request = new XMLHttpRequest());
-    request.open("POST", address);
-    request.setRequestHeader("X-CSRFToken", this.uploader.csrf);
-    request.setRequestHeader("Accept", "application/json");
-    request.upload.addEventListener("progress", (event) => {
-      if (!event.lengthComputable || this.state !== "sending") return;
-      const share = Math.round((100 * event.loaded) / event.total);
-      this.progress.value = share;
-      this.words.textContent = share < 100 ? words.sending.replace("%s", share) : words.checking;
-    });
-    request.addEventListener("load", () => this.answered(request));
-    request.addEventListener("error", () => this.broken(words.offline));
-    this.progress.value = 0;
-    this.become("sending", words.sending.replace("%s", 0));
-    request.send(body);
-  }
-
-  answered(request) {
-    const { words } = this.uploader;
-    let answer = null;
-    try {
-      answer = JSON.parse(request.responseText);
-    } catch {
-      // Not our answer: a sign-in page, or an error page of what stands in front of the server.
-    }
-    if (answer?.id) return this.arrived(answer);
-    if (request.status === 401 || request.status === 403 || request.responseURL !== this.uploader.sentTo(request)) {
-      return this.become("failed", words.signedOut, { retry: true });
-    }
-    if (request.status >= 500 || request.status === 429) return this.broken(words.failed);
-    return this.become("refused", answer?.error || words.refused);
-  }
-
-  arrived(answer) {
-    const { words } = this.uploader;
-    this.photo = answer.id;
-    this.element.dataset.photo = answer.id;
-    const remarks = (answer.remarks || []).map((remark) => words.remark.replace("%s", remark.text ?? remark));
-    this.element.classList.toggle("upload-remark", remarks.length > 0);
-    if (answer.thumbnail_url) this.show(answer.thumbnail_url);
-    this.become("arrived", remarks.join(" ") || words.arrived);
-    if (this.kind.value !== this.savedKind) this.changeKind();
-    this.uploader.announce();
-  }
-
-  broken(sentence) {
-    const pause = PAUSES[this.tries++];
-    if (pause === undefined) return this.become("failed", sentence, { retry: true });
-    this.become("resting", this.uploader.words.again, { retry: true });
-    this.timer = window.setTimeout(() => this.again(), pause);
-    return undefined;
-  }
-
-  again() {
-    window.clearTimeout(this.timer);
-    if (this.state !== "failed" && this.state !== "resting") return;
-    this.become("waiting", this.uploader.words.waiting);
-    this.uploader.work();
-  }
-
-  async changeKind() {
-    if (!this.photo) return; // it is still to be sent, or on its way: `arrived` looks again
-    const wanted = this.kind.value;
-    if (await this.uploader.post(this.uploader.kindAddress(this.photo), { kind: wanted })) {
-      this.savedKind = wanted;
-    } else {
-      this.kind.value = this.savedKind;
-      this.words.textContent = this.uploader.words.kindFailed;
-    }
-  }
-
-  async remove() {
-    const { words } = this.uploader;
-    if (this.photo) {
-      const yes = await ask({ title: words.removeTitle, text: words.removeText, action: words.removeAction });
-      if (!yes) return;
-      if (!(await this.uploader.post(this.uploader.removeAddress(this.photo)))) {
-        this.words.textContent = words.removeFailed;
-        return;
-      }
-      this.uploader.announce();
-    }
-    window.clearTimeout(this.timer);
-    this.request?.abort();
-    this.uploader.drop(this);
-  }
-}
 
 class Uploader {
   constructor(root) {
@@ -273,26 +125,28 @@ class Uploader {
     this.root.querySelector("[data-uploader-said]").textContent = sentence;
   }
 
-  sentTo() {
-    return new URL(this.address, document.baseURI).href;
-  }
-
   removeAddress(photo) {
     return this.root.dataset.removeUrl.replace(NO_PHOTO, photo);
+  }
+
+  restoreAddress(photo) {
+    return this.root.dataset.restoreUrl.replace(NO_PHOTO, photo);
   }
 
   kindAddress(photo) {
     return this.root.dataset.kindUrl.replace(NO_PHOTO, photo);
   }
 
-  /** POST `fields`; true when it was done. */
+  /** POST `fields`; the answer's JSON and `ok`, which is false as well when there was none. */
   async post(address, fields = {}) {
     const body = new URLSearchParams(fields);
     const headers = { "X-CSRFToken": this.csrf, Accept: "application/json" };
     try {
-      return (await fetch(address, { method: "POST", headers, body, redirect: "error" })).ok;
+      const response = await fetch(address, { method: "POST", headers, body, redirect: "error" });
+      const answer = response.status === 204 ? {} : await response.json();
+      return { ...answer, ok: response.ok };
     } catch {
-      return false;
+      return { ok: false };
     }
   }
 }

@@ -54,15 +54,6 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
     }
 
 
-@pytest.fixture(autouse=True)
-def _plain_static_files(settings) -> None:
-    """Static files straight from their folder: nothing is collected for a test."""
-    settings.STORAGES = {
-        **django_settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
-
-
 @pytest.fixture
 def complaints(context: BrowserContext) -> Iterator[list[str]]:
     """What the browser complained of, over all pages: script errors and breaches of the content policy."""
