@@ -39,7 +39,7 @@ class OpinionChanged(Conflict):
 
 def history(case: Case) -> QuerySet[Read]:
     """The reads of `case` as they were signed, with what a page shows of each."""
-    return case.reads.select_related("reader", "condition", "prediction__model_version", "corrects").defer(
+    return case.reads.select_related("reader", "condition", "prediction", "corrects", "corrected_by").defer(
         "prediction__maps", "prediction__embedding"
     )
 

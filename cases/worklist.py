@@ -1,20 +1,309 @@
-"""The doctors' list: which cases, in which order, with which counts."""
+"""The doctors' list: which cases, in which order, with which counts; and which case comes next.
 
-from django.db.models import Count, QuerySet
+Everything here stays cheap at a million cases: pages are cut by key, and counting stops at COUNT_LIMIT.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.db import models
+from django.db.models import Count, Prefetch, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import Clinic
+from cases import opinions
 from cases.access import Person, cases
-from cases.models import Case, CaseState, Urgency
+from cases.models import Answer, BodySite, Case, CaseState, LesionImage, Read, Urgency
+
+PAGE_SIZE = 25
+COUNT_LIMIT = 999
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def open_cases(person: Person, clinic: Clinic) -> QuerySet[Case]:
-    """The cases of `clinic` that wait for a doctor, the most urgent and longest waiting first."""
-    return (
-        cases(person)
-        .filter(clinic=clinic, state=CaseState.WAITING)
-        .select_related("lesion__patient")
-        .order_by("urgency", "waiting_since", "id")
+class Tab(models.TextChoices):
+    WAITING = CaseState.WAITING.value, gettext_lazy("Waiting")
+    DRAFT = CaseState.DRAFT.value, gettext_lazy("Drafts")
+    SIGNED = CaseState.SIGNED.value, gettext_lazy("Signed")
+    WITHDRAWN = CaseState.WITHDRAWN.value, gettext_lazy("Withdrawn")
+
+
+class Sort(models.TextChoices):
+    URGENCY = "urgency", gettext_lazy("Most urgent first")
+    OLDEST = "oldest", gettext_lazy("Oldest first")
+    NEWEST = "newest", gettext_lazy("Newest first")
+
+
+class AiKind(models.TextChoices):
+    """Codes of cases/opinions.py `Card.summary`, but for "done"."""
+
+    FLAGGED = "flagged", gettext_lazy("Flagged urgent")
+    UNCERTAIN = "uncertain", gettext_lazy("Uncertain")
+    PENDING = "pending", gettext_lazy("Being computed")
+    FAILED = "failed", gettext_lazy("Failed")
+    NONE = "none", gettext_lazy("No AI opinion")
+
+
+# By what moment a tab's cases are ordered.
+_MOMENT = {
+    Tab.WAITING: "waiting_since",
+    Tab.DRAFT: "created_at",
+    Tab.SIGNED: "signed_at",
+    Tab.WITHDRAWN: "created_at",
+}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the list shows. Comes from the address and goes back into it, as codes only."""
+
+    tab: Tab = Tab.WAITING
+    urgency: Urgency | None = None
+    site: str = ""
+    ai: str = ""
+    sort: Sort = Sort.URGENCY
+
+    @classmethod
+    def read(cls, query: Mapping[str, str], default_tab: Tab = Tab.WAITING) -> "Filters":
+        """From an address; what it does not know, it leaves out."""
+        tab = _member(Tab, query.get("tab")) or default_tab
+        urgency = query.get("urgency", "")
+        return cls(
+            tab=tab,
+            urgency=Urgency(int(urgency)) if urgency in map(str, Urgency.values) else None,
+            site=_member(BodySite, query.get("site")) or "",
+            ai=_member(AiKind, query.get("ai")) or "",
+            sort=_member(Sort, query.get("sort")) or default_sort(tab),
+        )
+
+    @property
+    def narrows(self) -> bool:
+        return bool(self.urgency or self.site or self.ai)
+
+    @property
+    def query(self) -> str:
+        """The address's query. The tab always stands in it: which one is the default depends on the person."""
+        codes = {
+            "tab": self.tab,
+            "urgency": self.urgency.value if self.urgency else "",
+            "site": self.site,
+            "ai": self.ai,
+            "sort": self.sort if self.sort != default_sort(self.tab) else "",
+        }
+        return urlencode({name: str(code) for name, code in codes.items() if code})
+
+    def on(self, tab: Tab) -> "Filters":
+        """The same filters on another tab."""
+        return replace(self, tab=tab, sort=default_sort(tab))
+
+
+def default_sort(tab: Tab) -> Sort:
+    return Sort.URGENCY if tab == Tab.WAITING else Sort.NEWEST
+
+
+def _member(choices: Any, code: str | None) -> Any:
+    return choices(code) if code in choices.values else None
+
+
+# --- The list ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Row:
+    """One case as the list shows it."""
+
+    case: Case
+    card: opinions.Card
+    photo: LesionImage | None
+    conclusion: str  # the last signed condition, or what the biopsy found
+
+    @property
+    def reason(self) -> str:
+        """Why the patient came, in a few words."""
+        complaints = [
+            question
+            for name, (question, _answer) in zip(Case.QUESTIONS, self.case.answers, strict=True)
+            if getattr(self.case, name) == Answer.YES
+        ]
+        if complaints:
+            return ", ".join(complaints).capitalize()
+        note = self.case.note.strip()
+        return f"{note[:57]}…" if len(note) > 58 else note
+
+    @property
+    def waited(self) -> str:
+        return in_words(timezone.now() - self.case.waiting_since) if self.case.waiting_since else ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A stretch of the list. `before` and `after` are cursors for the address; empty at the ends."""
+
+    rows: list[Row]
+    before: str = ""
+    after: str = ""
+
+
+def listed(person: Person, clinic: Clinic, filters: Filters) -> QuerySet[Case]:
+    """The cases that `filters` let through, without an order."""
+    found = cases(person).filter(clinic=clinic, state=filters.tab.value)
+    if filters.urgency:
+        found = found.filter(urgency=filters.urgency)
+    if filters.site:
+        found = found.filter(lesion__body_site=filters.site)
+    if filters.ai:
+        found = found.filter(opinions.kind(filters.ai))
+    return found
+
+
+def page(person: Person, clinic: Clinic, filters: Filters, *, after: str = "", before: str = "") -> Page:
+    """The stretch of the list after, or before, a cursor; the number of queries does not depend on its length."""
+    order = _Order.of(filters)
+    found = listed(person, clinic, filters)
+    backwards = bool(before) and not after
+    key = order.parse(before if backwards else after)
+    if key:
+        found = found.filter(order.beyond(key, backwards=backwards))
+    reads = Read.objects.select_related("condition").order_by("-signed_at", "-id")
+    stretch = list(
+        opinions.with_photos(found)
+        .select_related("lesion__patient", "outcome__condition")
+        .prefetch_related(Prefetch("reads", reads, to_attr="newest_reads"))
+        .order_by(*order.fields(backwards=backwards))[: PAGE_SIZE + 1]
     )
+    more, stretch = len(stretch) > PAGE_SIZE, stretch[:PAGE_SIZE]
+    if backwards:
+        stretch.reverse()
+    if not stretch:
+        return Page([])
+    return Page(
+        rows=rows(stretch),
+        before=order.cursor(stretch[0]) if (more if backwards else key) else "",
+        after=order.cursor(stretch[-1]) if (more or backwards) else "",
+    )
+
+
+def rows(found: Sequence[Case]) -> list[Row]:
+    """Rows of cases from `opinions.with_photos` that also carry `newest_reads`."""
+    names = opinions.condition_names() if found else {}
+    return [_row(case, names) for case in found]
+
+
+def _row(case: Case, names: dict[str, str]) -> Row:
+    card = opinions.card(case, names)
+    newest_reads: list[Read] = case.newest_reads  # type: ignore[attr-defined]  # set by a Prefetch
+    return Row(case, card, card.chosen.image if card.chosen else None, conclusion(case, newest_reads))
+
+
+def conclusion(case: Case, newest_reads: Iterable[Read]) -> str:
+    """What is known of a signed case by now: what the biopsy found, else the last read."""
+    outcome = getattr(case, "outcome", None)
+    if outcome:
+        return _("Biopsy: %(condition)s") % {"condition": outcome.condition}
+    return next((str(read.condition) for read in newest_reads), "")
+
+
+@dataclass(frozen=True)
+class _Order:
+    """The fields that a list is ordered by, all in one direction, the id last; and cursors made of their values."""
+
+    names: tuple[str, ...]
+    descending: bool
+
+    @classmethod
+    def of(cls, filters: Filters) -> "_Order":
+        moment = _MOMENT[filters.tab]
+        if filters.sort == Sort.URGENCY:
+            return cls(("urgency", moment, "id"), descending=False)
+        return cls((moment, "id"), descending=filters.sort == Sort.NEWEST)
+
+    def fields(self, *, backwards: bool) -> list[str]:
+        return [f"-{name}" if self.descending != backwards else name for name in self.names]
+
+    def cursor(self, case: Case) -> str:
+        values = (getattr(case, name) for name in self.names)
+        return ".".join(_encode(value) for value in values)
+
+    def parse(self, cursor: str) -> list[Any] | None:
+        """The values of a cursor; None for no cursor, or one that somebody made up."""
+        parts = cursor.split(".")
+        if len(parts) != len(self.names):
+            return None
+        try:
+            return [_decode(name, part) for name, part in zip(self.names, parts, strict=True)]
+        except (ValueError, OverflowError):
+            return None
+
+    def beyond(self, key: list[Any], *, backwards: bool) -> Q:
+        """The cases that come after `key` (before it, when `backwards`)."""
+        way = "lt" if self.descending != backwards else "gt"
+        # The first field once more by itself, so that the database enters its index there.
+        limit = Q(**{f"{self.names[0]}__{way}e": key[0]})
+        wanted = Q()
+        for position, name in enumerate(self.names):
+            same = dict(zip(self.names[:position], key, strict=False))
+            wanted |= Q(**same, **{f"{name}__{way}": key[position]})
+        return limit & wanted
+
+
+def _encode(value: object) -> str:
+    if isinstance(value, datetime):
+        return str((value - _EPOCH) // timedelta(microseconds=1))
+    return value.hex if isinstance(value, UUID) else str(value)
+
+
+def _decode(name: str, text: str) -> object:
+    if name == "id":
+        return UUID(hex=text)
+    if name == "urgency":
+        return int(text) % 32768
+    return _EPOCH + timedelta(microseconds=int(text))
+
+
+# --- Counts ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Tally:
+    tab: Tab
+    number: int
+    filters: Filters = field(default_factory=Filters)
+
+    def __str__(self) -> str:
+        return f"{COUNT_LIMIT}+" if self.number > COUNT_LIMIT else str(self.number)
+
+
+def tallies(person: Person, clinic: Clinic, filters: Filters) -> list[Tally]:
+    """How many cases each tab holds, with the filters that its link carries; counting stops at COUNT_LIMIT."""
+    return [
+        Tally(tab, _count(cases(person).filter(clinic=clinic, state=tab.value), COUNT_LIMIT + 1), filters.on(tab))
+        for tab in Tab
+    ]
+
+
+def moment_code(moment: datetime) -> str:
+    """A moment for an address, to the microsecond."""
+    return _encode(moment)
+
+
+def arrived_since(person: Person, clinic: Clinic, filters: Filters, since: str) -> int:
+    """How many cases that the filters let through came to wait after `since` (a `moment_code`), at most COUNT_LIMIT."""
+    if filters.tab != Tab.WAITING:
+        return 0
+    try:
+        moment = _EPOCH + timedelta(microseconds=int(since))
+    except (ValueError, OverflowError):
+        return 0
+    return _count(listed(person, clinic, filters).filter(waiting_since__gt=moment), COUNT_LIMIT)
+
+
+def _count(found: QuerySet[Case], limit: int) -> int:
+    return found.order_by().values("id")[:limit].count()
 
 
 def waiting_counts(person: Person, clinic: Clinic) -> dict[Urgency, int]:
@@ -28,3 +317,35 @@ def waiting_counts(person: Person, clinic: Clinic) -> dict[Urgency, int]:
     )
     counted = {row["urgency"]: row["number"] for row in rows}
     return {tier: counted.get(tier.value, 0) for tier in Urgency}
+
+
+# --- The next case -----------------------------------------------------------------------------------------
+
+
+def open_cases(person: Person, clinic: Clinic) -> QuerySet[Case]:
+    """The cases of `clinic` that wait for a doctor, the most urgent and longest waiting first."""
+    return (
+        cases(person)
+        .filter(clinic=clinic, state=CaseState.WAITING)
+        .select_related("lesion__patient")
+        .order_by("urgency", "waiting_since", "id")
+    )
+
+
+def next_case(person: Person, clinic: Clinic, passed: Iterable[UUID] = ()) -> Case | None:
+    """The first case of the list that is not among `passed` (those that the reader has left unsigned).
+
+    Always from the top of the list, so that an urgent case that came a moment ago is next.
+    """
+    return open_cases(person, clinic).exclude(id__in=list(passed)).first()
+
+
+def in_words(span: timedelta) -> str:
+    """A waiting time as a person says it, rounded down: "40 min", "5 h", "3 days"."""
+    minutes = max(0, int(span.total_seconds() // 60))
+    if minutes < 60:
+        return _("%(number)s min") % {"number": minutes}
+    if minutes < 48 * 60:
+        return _("%(number)s h") % {"number": minutes // 60}
+    days = minutes // (24 * 60)
+    return ngettext("%(number)s day", "%(number)s days", days) % {"number": days}

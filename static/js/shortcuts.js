@@ -1,8 +1,13 @@
 // "/" moves to the search field, wherever one is not already typing.
 // Other keys: put data-shortcut="n" on a link or button; the page decides which.
 
-function isTyping(target) {
-  return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
+// A radio button or a switch keeps the focus after a click, and letters mean nothing to it.
+const LETTERLESS = /^(radio|checkbox|button|submit|range|file)$/;
+
+/** Whether a letter typed now would go into `target`. */
+export function isTyping(target) {
+  if (target.tagName === "INPUT") return !LETTERLESS.test(target.type);
+  return target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName);
 }
 
 document.addEventListener("keydown", (event) => {

@@ -1,0 +1,137 @@
+"""One case: photos, answers, the AI's opinion, the reads, and the form to sign one."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Prefetch
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+from uuid6 import uuid7
+
+from accounts.access import can
+from accounts.doors import signed_in
+from accounts.roles import Capability
+from cases import access, opinions, reads, worklist
+from cases.forms.reads import OutcomeForm, ReadForm
+from cases.models import Case, CaseState, Read
+from cases.views.passing import case_id as parsed_id
+
+MOST_EARLIER = 12
+# Seconds until the card asks again: often while a person waits for it, seldom when it takes long.
+FIRST_ASKS, OFTEN, SELDOM, MOST_SELDOM = 15, 1, 3, 15
+
+
+def load(request: HttpRequest, case_id: UUID) -> Case:
+    """The case with what its page shows.
+
+    Raises:
+        Http404: there is none in this person's clinics.
+    """
+    case = (
+        opinions.with_photos(access.cases(request.user))
+        .select_related("clinic", "lesion__patient", "created_by", "outcome__condition", "outcome__recorded_by")
+        .filter(id=case_id)
+        .first()
+    )
+    if case is None:
+        raise Http404
+    return case
+
+
+@require_GET
+@signed_in
+def case_detail(request: HttpRequest, case_id: UUID) -> HttpResponse:
+    return page(request, load(request, case_id))
+
+
+@require_GET
+@signed_in
+def case_opinion(request: HttpRequest, case_id: UUID) -> HttpResponse:
+    """The AI card alone; it asks for itself again while an opinion is to come."""
+    case = load(request, case_id)
+    asked = request.GET.get("asked", "")
+    context = _card(request, case, int(asked) if asked.isdecimal() and len(asked) < 6 else 0)
+    return render(request, "cases/_opinion.html", {"case": case, **context, "said": not context["card"].is_pending})
+
+
+def page(
+    request: HttpRequest,
+    case: Case,
+    *,
+    read_form: ReadForm | None = None,
+    outcome_form: OutcomeForm | None = None,
+    problem: object = "",
+    discharge_asks: bool = False,
+    status: int = 200,
+) -> HttpResponse:
+    """The whole page; a form that could not be carried out comes back in it with what was typed."""
+    user = request.user
+    card = _card(request, case)
+    history = list(reads.history(case))
+    context = {
+        "case": case,
+        "patient": case.lesion.patient,
+        "lesion": case.lesion,
+        **card,
+        "answers": [
+            (question, answer, getattr(case, name))
+            for name, (question, answer) in zip(Case.QUESTIONS, case.answers, strict=True)
+        ],
+        "history": [(read, _ai_condition(read, card["names"])) for read in reversed(history)],
+        "outcome": getattr(case, "outcome", None),
+        "earlier": _earlier(case),
+        "problem": problem,
+        "discharge_asks": discharge_asks,
+        "may_log": can(user, case.clinic_id, Capability.LOG_CASES),
+        "page_status": status,
+    }
+    if card["may_sign"]:
+        context["read_form"] = read_form or _fresh_form(request, card["card"], history)
+        context["signed_before"] = any(read.reader_id == user.id for read in history)
+    if case.state == CaseState.SIGNED and can(user, case.clinic_id, Capability.RECORD_OUTCOMES):
+        context["outcome_form"] = outcome_form or OutcomeForm(outcome=context["outcome"])
+    return render(request, "cases/page/page.html", context, status=status)
+
+
+def _card(request: HttpRequest, case: Case, asked: int = 0) -> dict[str, Any]:
+    """Context of cases/_opinion.html."""
+    photo_id = parsed_id(request.POST.get("photo") or request.GET.get("photo", ""))
+    names = opinions.condition_names()
+    card = opinions.card(case, names, photo_id)
+    may_sign = case.state in reads.READABLE_STATES and can(request.user, case.clinic_id, Capability.SIGN_READS)
+    return {
+        "card": card,
+        "names": names,
+        "may_sign": may_sign,
+        "asked": asked + 1,
+        "ask_again_in": OFTEN if asked < FIRST_ASKS else min(MOST_SELDOM, SELDOM + (asked - FIRST_ASKS) // 10),
+    }
+
+
+def _ai_condition(read: Read, names: dict[str, str]) -> str:
+    """What the opinion that this reader saw put first; empty where there was none."""
+    code = read.prediction.first_condition if read.prediction else None
+    return names.get(code, code) if code else ""
+
+
+def _fresh_form(request: HttpRequest, card: opinions.Card, history: list[Read]) -> ReadForm:
+    """An empty form; `?agree` fills in the AI's first condition, for those without JavaScript."""
+    initial: dict[str, Any] = {"read_id": uuid7(), "newest_seen": history[-1].id if history else None}
+    if "agree" in request.GET and card.chosen and card.chosen.likely and card.is_visible:
+        initial["condition"] = card.chosen.likely[0].code
+    return ReadForm(initial=initial)
+
+
+def _earlier(case: Case) -> list[worklist.Row]:
+    """The other visits of the same lesion, the newest first, each with a photo and what was concluded."""
+    newest_reads = Read.objects.select_related("condition").order_by("-signed_at", "-id")
+    visits = (
+        opinions.with_photos(Case.objects.filter(lesion_id=case.lesion_id))
+        .exclude(id=case.id)
+        .exclude(state=CaseState.WITHDRAWN)
+        .select_related("lesion__patient", "outcome__condition")
+        .prefetch_related(Prefetch("reads", newest_reads, to_attr="newest_reads"))
+        .order_by("-created_at", "-id")[:MOST_EARLIER]
+    )
+    return worklist.rows(list(visits))

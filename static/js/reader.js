@@ -1,0 +1,99 @@
+// Reading by keyboard, agreeing with the AI, and the question before a risky discharge.
+import { ask } from "./confirm.js";
+import { isTyping } from "./shortcuts.js";
+import "./polling.js";
+
+const form = document.querySelector("[data-read-form]");
+const condition = form?.querySelector("[name=condition]");
+
+document.querySelector("[data-focus-first]")?.focus();
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest?.("[data-open-dialog]");
+  if (opener) document.getElementById(opener.dataset.openDialog).showModal();
+});
+
+// Retry: the card looks again as soon as the server has queued it.
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (!event.target.matches?.("[data-retry]")) return;
+  window.htmx.trigger("#opinion", "retry");
+});
+
+// A card that came later may carry an urgent flag that the form did not know.
+document.addEventListener("htmx:afterSettle", () => {
+  if (form && document.querySelector("#opinion .ai-flag")) form.dataset.flagged = "yes";
+});
+
+/** To the first question that has no answer yet, so that the number and letter keys go on from there. */
+function toFirstOpen() {
+  const folded = form.closest("details");
+  if (folded) folded.open = true;
+  const open = ["certainty", "management"].find((name) => !form.querySelector(`[name=${name}]:checked`));
+  const target = open ? form.querySelector(`[name=${open}]`) : document.querySelector('[type=submit][form="read-form"], #read-form [type=submit]');
+  target.focus({ preventScroll: window.matchMedia("(min-width: 992px)").matches });
+}
+
+if (form) {
+  document.addEventListener("click", (event) => {
+    const agree = event.target.closest?.("[data-agree]");
+    if (!agree || ![...condition.options].some((option) => option.value === agree.dataset.agree)) return;
+    event.preventDefault();
+    condition.value = agree.dataset.agree;
+    condition.dispatchEvent(new Event("change", { bubbles: true }));
+    toFirstOpen();
+  });
+
+  form.addEventListener("picked", (event) => {
+    if (event.detail?.moveOn) toFirstOpen();
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && isTyping(event.target) && form.contains(event.target)) event.target.blur();
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
+    const acts = {
+      r: () => {
+        toFirstOpen(); // unfolds the form of a signed case
+        (document.getElementById(`${condition.id}_text`) ?? condition).focus();
+      },
+      c: () => form.querySelector("[name=comment]").focus(),
+      j: () => document.querySelector('[data-shortcut="n"]')?.click(),
+      k: () => window.history.back(),
+    };
+    if (!acts[event.key]) return;
+    event.preventDefault();
+    acts[event.key]();
+  });
+
+  let confirmed = false;
+  let sent = false;
+
+  form.addEventListener("submit", (event) => {
+    if (sent) {
+      event.preventDefault(); // the server would take a second click for the first; this saves it the question
+      return;
+    }
+    const discharges = form.querySelector("[name=management][value=discharge]").checked;
+    const malignant = condition.selectedOptions[0]?.dataset.malignant;
+    const asked = form.querySelector("[name=discharge_confirmed]");
+    if (!discharges || confirmed || asked?.checked || !(malignant || form.dataset.flagged)) {
+      sent = true;
+      return;
+    }
+    event.preventDefault();
+    const { submitter } = event;
+    ask({
+      title: form.dataset.askTitle,
+      text: malignant ? form.dataset.askMalignant : form.dataset.askFlagged,
+      action: form.dataset.askAction,
+    }).then((yes) => {
+      if (!yes) return;
+      confirmed = true;
+      form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "discharge_confirmed", value: "1" }));
+      form.requestSubmit(submitter);
+    });
+  });
+
+  // Back from the next case: the page is as it was left, and may be signed again.
+  window.addEventListener("pageshow", () => { sent = false; });
+}

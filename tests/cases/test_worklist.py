@@ -1,0 +1,280 @@
+"""The list: which cases, in which order, page by page, and at what price."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from cases import lifecycle, opinions, worklist
+from cases.models import Case, CaseState, Consent, Urgency
+from cases.worklist import AiKind, Filters, Sort, Tab
+from inference.models import ModelState
+from tests.cases.readings import FAILED, QUEUED, UNCERTAIN, URGENT, card_of, make_version, opinion_on, predict
+from tests.cast import make_case, make_image, make_patient, waiting_case
+
+
+def waits(cast, *, hours=1.0, urgency=Urgency.ROUTINE, **fields) -> Case:
+    case = waiting_case(cast, requested_urgency=urgency, **fields)
+    Case.objects.filter(id=case.id).update(waiting_since=timezone.now() - timedelta(hours=hours))
+    case.refresh_from_db()
+    return case
+
+
+def listed(cast, **filters) -> list[Case]:
+    return [row.case for row in worklist.page(cast.doctor, cast.clinic, Filters(**filters)).rows]
+
+
+# --- Order and pages ------------------------------------------------------------------------------------
+
+
+def test_the_most_urgent_and_then_the_longest_waiting_comes_first(alma):
+    routine_long = waits(alma, hours=50)
+    soon_short = waits(alma, hours=1, urgency=Urgency.SOON)
+    urgent = waits(alma, hours=0.1, urgency=Urgency.URGENT)
+    soon_long = waits(alma, hours=5, urgency=Urgency.SOON)
+
+    assert listed(alma) == [urgent, soon_long, soon_short, routine_long]
+    assert listed(alma, sort=Sort.OLDEST) == [routine_long, soon_long, soon_short, urgent]
+    assert listed(alma, sort=Sort.NEWEST) == [urgent, soon_short, soon_long, routine_long]
+
+
+def test_each_tab_holds_its_state_only(alma):
+    draft, waiting = make_case(alma), waits(alma)
+    withdrawn = waits(alma)
+    lifecycle.withdraw(withdrawn.id, "twice")
+
+    assert listed(alma, tab=Tab.DRAFT) == [draft]
+    assert listed(alma, tab=Tab.WAITING) == [waiting]
+    assert listed(alma, tab=Tab.WITHDRAWN) == [withdrawn]
+    assert listed(alma, tab=Tab.SIGNED) == []
+
+
+@pytest.mark.parametrize("sort", Sort)
+def test_pages_show_every_case_once_in_both_directions(alma, sort, monkeypatch):
+    monkeypatch.setattr(worklist, "PAGE_SIZE", 3)
+    moment = timezone.now() - timedelta(hours=2)
+    for number in range(8):
+        case = waits(alma, urgency=Urgency.SOON if number % 2 else Urgency.ROUTINE)
+        # Several at the very same moment: the id decides between them.
+        Case.objects.filter(id=case.id).update(waiting_since=moment + timedelta(hours=number // 4))
+    filters = Filters(sort=sort)
+    whole = list(
+        worklist.listed(alma.doctor, alma.clinic, filters).order_by(
+            *worklist._Order.of(filters).fields(backwards=False)
+        )
+    )
+
+    pages = [worklist.page(alma.doctor, alma.clinic, filters)]
+    while pages[-1].after:
+        pages.append(worklist.page(alma.doctor, alma.clinic, filters, after=pages[-1].after))
+    assert [len(page.rows) for page in pages] == [3, 3, 2]
+    assert [row.case for page in pages for row in page.rows] == whole
+    assert pages[0].before == ""
+
+    back = worklist.page(alma.doctor, alma.clinic, filters, before=pages[2].before)
+    assert [row.case for row in back.rows] == whole[3:6]
+    assert back.after
+    first = worklist.page(alma.doctor, alma.clinic, filters, before=back.before)
+    assert [row.case for row in first.rows] == whole[:3]
+    assert first.before == ""
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "nonsense", "1.2", "1.x.y", f"1.{10**30}.{'0' * 32}", "1.-5.zz", "99999999.1." + "a" * 32]
+)
+def test_a_made_up_cursor_shows_some_page(alma, sign_in, cursor):
+    waits(alma)
+
+    assert sign_in(alma.doctor).get(reverse("worklist"), {"after": cursor}).status_code == 200
+
+
+# --- Filters ----------------------------------------------------------------------------------------------
+
+
+def test_filters_survive_their_way_through_the_address():
+    filters = Filters(tab=Tab.SIGNED, urgency=Urgency.SOON, site="nose", ai="flagged", sort=Sort.OLDEST)
+
+    assert Filters.read({"tab": "signed", "urgency": "2", "site": "nose", "ai": "flagged", "sort": "oldest"}) == filters
+    assert filters.query == "tab=signed&urgency=2&site=nose&ai=flagged&sort=oldest"
+    assert Filters.read({"tab": "x", "urgency": "9", "site": "moon", "ai": "?", "sort": "-"}) == Filters()
+
+
+def test_filters_by_urgency_and_site(alma):
+    soon = waits(alma, urgency=Urgency.SOON)
+    other = waits(alma)
+    other.lesion.body_site = "nose"
+    other.lesion.save()
+
+    assert listed(alma, urgency=Urgency.SOON) == [soon]
+    assert listed(alma, site="nose") == [other]
+    assert listed(alma, site="ear") == []
+
+
+def test_the_ai_filter_and_the_cards_summary_agree(alma):
+    """One case of each kind, and two where a photo differs from the other."""
+    plain, flagged, uncertain, pending, failed = (waits(alma) for _ in range(5))
+    opinion_on(plain)
+    opinion_on(flagged, **URGENT)
+    opinion_on(uncertain, **UNCERTAIN)
+    opinion_on(pending, **QUEUED)
+    opinion_on(failed, **FAILED)
+    unasked = waits(alma)
+    refused = waiting_case(alma, patient=make_patient(alma, ai_consent=Consent.REFUSED))
+    opinion_on(refused, **URGENT)
+    two = waits(alma)
+    opinion_on(two, **QUEUED)
+    predict(make_image(two), **URGENT)
+    removed = waits(alma)
+    predict(make_image(removed, removed_at=timezone.now()), **URGENT)
+    shadowed = waits(alma)
+    predict(shadowed.images.get(), make_version("shadow", ModelState.SHADOW), **URGENT)
+    renewed = waits(alma)
+    predict(
+        renewed.images.get(),
+        make_version("old", ModelState.RETIRED),
+        **{**FAILED, "queued_at": timezone.now() - timedelta(days=9)},
+    )
+    opinion_on(renewed)
+
+    by_card = {kind: set() for kind in [*AiKind.values, "done"]}
+    for case in Case.objects.all():
+        by_card[card_of(case).summary].add(case)
+    for kind in AiKind.values:
+        assert set(listed(alma, ai=kind)) == by_card[kind], kind
+    assert by_card["flagged"] == {flagged, two}
+    assert by_card["none"] == {unasked, refused, removed, shadowed}
+    assert by_card["done"] == {plain, renewed}
+
+
+# --- Counts and what is new --------------------------------------------------------------------------------
+
+
+def test_counting_stops_at_its_limit(alma, monkeypatch):
+    monkeypatch.setattr(worklist, "COUNT_LIMIT", 2)
+    for _number in range(4):
+        waits(alma)
+
+    waiting, *others = worklist.tallies(alma.doctor, alma.clinic, Filters())
+
+    assert str(waiting) == "2+"
+    assert {str(tally) for tally in others} == {"0"}
+
+
+def test_news_are_the_cases_that_came_since_and_pass_the_filters(alma):
+    waits(alma, hours=2)
+    since = worklist.moment_code(timezone.now() - timedelta(hours=1))
+    waits(alma, hours=0.5)
+    waits(alma, hours=0.5, urgency=Urgency.URGENT)
+
+    assert worklist.arrived_since(alma.doctor, alma.clinic, Filters(), since) == 2
+    assert worklist.arrived_since(alma.doctor, alma.clinic, Filters(urgency=Urgency.URGENT), since) == 1
+    assert worklist.arrived_since(alma.doctor, alma.clinic, Filters(tab=Tab.SIGNED), since) == 0
+    assert worklist.arrived_since(alma.doctor, alma.clinic, Filters(), "nonsense") == 0
+
+
+def test_the_counts_come_with_what_is_new(alma, sign_in):
+    client = sign_in(alma.doctor)
+    since = client.get(reverse("worklist")).context["since"]
+    waits(alma, hours=-0.01)
+
+    answer = client.get(reverse("worklist_counts"), {"since": since}, headers={"HX-Request": "true"})
+
+    assert "1 new case: show" in answer.content.decode()
+
+
+# --- The next case --------------------------------------------------------------------------------------------
+
+
+def test_next_goes_through_the_list_and_never_past_an_urgent_case(alma, sign_in):
+    first, second = waits(alma, hours=9), waits(alma, hours=5)
+    client = sign_in(alma.doctor)
+
+    def go_on(leaving=None):
+        answer = client.get(reverse("worklist_next"), {"from": leaving.id} if leaving else {})
+        return answer.url
+
+    assert go_on() == reverse("case_detail", args=[first.id])
+    assert go_on(first) == reverse("case_detail", args=[second.id])
+    urgent = waits(alma, hours=0, urgency=Urgency.URGENT)
+    assert go_on(second) == reverse("case_detail", args=[urgent.id])
+    # All were passed: the list begins again, but not with the case just left.
+    assert go_on(urgent) == reverse("case_detail", args=[first.id])
+
+
+def test_next_with_nobody_waiting_leads_back_to_the_list(alma, sign_in):
+    only = waits(alma)
+    client = sign_in(alma.doctor)
+
+    answer = client.get(reverse("worklist_next"), {"from": only.id}, follow=True)
+
+    assert answer.redirect_chain[-1][0] == reverse("worklist")
+    assert "No other case waits" in answer.content.decode()
+
+
+# --- The page ------------------------------------------------------------------------------------------------
+
+
+def test_the_list_shows_its_clinic_only(alma, brno, sign_in):
+    mine, foreign = waits(alma), waits(brno)
+
+    html = sign_in(alma.staff).get(reverse("worklist"), {"tab": "waiting"}).content.decode()
+
+    assert reverse("case_detail", args=[mine.id]) in html
+    assert str(foreign.id) not in html
+
+
+def test_who_only_logs_cases_begins_with_the_drafts(alma, sign_in):
+    assert sign_in(alma.staff).get(reverse("worklist")).context["filters"].tab == Tab.DRAFT
+    assert sign_in(alma.doctor).get(reverse("worklist")).context["filters"].tab == Tab.WAITING
+
+
+@pytest.mark.parametrize("tab", Tab)
+def test_every_tab_has_words_for_nothing(alma, sign_in, tab):
+    assert 'class="blank"' in sign_in(alma.doctor).get(reverse("worklist"), {"tab": tab}).content.decode()
+    narrowed = sign_in(alma.doctor).get(reverse("worklist"), {"tab": tab, "site": "ear"}).content.decode()
+    assert "No case matches these filters" in narrowed
+
+
+def test_the_number_of_queries_does_not_depend_on_the_number_of_rows(alma, sign_in, monkeypatch):
+    monkeypatch.setattr(worklist, "PAGE_SIZE", 100)
+    client = sign_in(alma.doctor)
+
+    def queries_for(rows):
+        while Case.objects.filter(state=CaseState.WAITING).count() < rows:
+            opinion_on(waits(alma))
+        client.get(reverse("worklist"))
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            answer = client.get(reverse("worklist"))
+        assert len(answer.context["page"].rows) == rows
+        return len(queries)
+
+    assert queries_for(10) == queries_for(100) <= 16
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [
+        (-3, "0 min"),
+        (0, "0 min"),
+        (59, "59 min"),
+        (60, "1 h"),
+        (47 * 60, "47 h"),
+        (48 * 60, "2 days"),
+        (9 * 24 * 60, "9 days"),
+    ],
+)
+def test_waiting_time_in_words(minutes, words):
+    assert worklist.in_words(timedelta(minutes=minutes)) == words
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(0, "under 1\xa0%"), (0.004, "under 1\xa0%"), (0.12, "12\xa0%"), (0.994, "99\xa0%"), (1, "over 99\xa0%")],
+)
+def test_a_probability_is_never_all_or_nothing(share, words):
+    assert opinions.percent(share) == words
