@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext_lazy as _
@@ -63,6 +64,16 @@ def search(patients: QuerySet[Patient], text: str) -> QuerySet[Patient]:
         found |= Q(family_key__startswith=first, given_key__startswith=rest)
         found |= Q(given_key__startswith=first, family_key__startswith=rest)
     return patients.filter(found)
+
+
+def with_cases(patients: QuerySet[Patient]) -> QuerySet[Patient]:
+    """Adds `case_count` and `latest_case` (a moment or None), computed for the rows of one page only."""
+    cases = Case.objects.filter(lesion__patient=OuterRef("pk")).order_by()
+    number = cases.values("lesion__patient").annotate(number=Count("id")).values("number")
+    return patients.annotate(
+        case_count=Coalesce(Subquery(number), 0),
+        latest_case=Subquery(cases.order_by("-created_at").values("created_at")[:1]),
+    )
 
 
 def _date(word: str) -> date | None:

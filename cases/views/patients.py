@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Max, Prefetch
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -36,8 +36,7 @@ def patient_list(request: HttpRequest) -> HttpResponse:
     address = reverse("patient_list") + ("?search=last" if words else "")
     if request.method == "POST" and not request.htmx:  # type: ignore[attr-defined]
         return redirect(address)
-    found = patients.search(_patients_here(request), words)
-    found = found.annotate(case_count=Count("lesions__cases"), latest_case=Max("lesions__cases__created_at"))
+    found = patients.with_cases(patients.search(_patients_here(request), words))
     context = {"page": _page(request, found), "words": words, "own_search": True}
     if request.htmx:  # type: ignore[attr-defined]
         return replace_url(render(request, "cases/patients/_found.html", context), address)
