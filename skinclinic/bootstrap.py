@@ -149,7 +149,9 @@ def explain(error: OSError, path: Path) -> str:
     reason = error.strerror or str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"The disk that holds {path.parent} is full: free some space and start again."
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno == errno.EROFS:
+        return f"{path} is on a read-only disk: clone to a folder that can be written, and start there."
+    if error.errno in (errno.EACCES, errno.EPERM):
         return (
             f"{path} cannot be written by this user ({(error.strerror or '').lower()}): "
             f"give yourself the folder with `sudo chown -R $(id -un) {ROOT}`, or clone into one of your own."

@@ -1,6 +1,7 @@
 """Building `.venv`: create it, install a lock file by hash, stamp it. Standard library only."""
 
 import contextlib
+import csv
 import json
 import os
 import re
@@ -58,8 +59,8 @@ def build(venv: Path, layer: str, keep_open: int) -> None:
         log.write_bytes(b"")
     usable = belongs_here(venv, stamp)
     _need_room(layer, there=stamp["locks"] if usable else {})
-    _remove_halves(venv)
     if not usable:
+        _remove_halves(venv)
         _create(venv, log, afresh=bool(stamp))
     with mendable(venv):
         (venv / STAMP).unlink(missing_ok=True)
@@ -152,10 +153,26 @@ def _environment() -> dict[str, str]:
 
 
 def _remove_halves(venv: Path) -> None:
-    """A package whose installation was cut short has no RECORD; pip would take it for installed."""
-    for found in (venv / "lib").glob("python3.*/site-packages/*.dist-info"):
-        if not (found / "RECORD").exists():
-            shutil.rmtree(found, ignore_errors=True)
+    """Make pip see what an installation that was cut short left incomplete; otherwise it takes it for installed.
+
+    A full disk leaves compiled files that are cut off, and a power cut leaves files that are empty.
+    """
+    for site in (venv / "lib").glob("python3.*/site-packages"):
+        for compiled in list(site.rglob("__pycache__")):
+            shutil.rmtree(compiled, ignore_errors=True)
+        for info in list(site.glob("*.dist-info")):
+            if not _is_whole(site, info / "RECORD"):
+                shutil.rmtree(info, ignore_errors=True)
+
+
+def _is_whole(site: Path, record: Path) -> bool:
+    """True when every file that a package's RECORD lists is there in its size."""
+    try:
+        with record.open(encoding="utf-8", newline="") as lines:
+            sizes = {row[0]: row[2] for row in csv.reader(lines) if len(row) == 3 and not row[0].endswith(".pyc")}
+        return all(not size or (site / name).stat().st_size == int(size) for name, size in sizes.items())
+    except (OSError, ValueError):
+        return False
 
 
 def _install(venv: Path, layer: str, log: Path, keep_open: int) -> None:

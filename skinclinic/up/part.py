@@ -22,13 +22,14 @@ _LOG_BYTES, _LOG_FILES = 5_000_000, 3
 
 @dataclass
 class Part:
-    """`ready` is asked again and again until it says yes; `log` takes what the process writes."""
+    """`ready` is asked again and again until it says yes; `log`, and `echo` if set, take what the process writes."""
 
     name: str
     command: list[str]
     environment: dict[str, str]
     log: Path
     ready: Callable[[], bool]
+    echo: Callable[[str], object] | None = None
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=15))
     process: subprocess.Popen[bytes] | None = None
     is_ready: bool = False
@@ -85,6 +86,8 @@ class Part:
             text = line.decode(errors="backslashreplace").rstrip()
             self.last_lines.append(text)
             self._file.info("%s", text)
+            if self.echo and text:
+                self.echo(f"  {text}")
         return bool(chunk)
 
     def close(self) -> None:

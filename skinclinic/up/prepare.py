@@ -1,7 +1,6 @@
 """What the parts need before they start: schema, vocabulary, model, demo data, static files. Loads Django."""
 
 from collections.abc import Callable
-from io import StringIO
 from pathlib import Path
 
 from django.conf import settings
@@ -29,10 +28,7 @@ def run(*, demo: bool, say: Callable[[str], object]) -> None:
     if waiting:
         call_command("migrate", interactive=False, verbosity=0)
         say(f"Migrated the database ({waiting} migrations)")
-    seeded = StringIO()
-    call_command("seed", no_demo=not demo, stdout=seeded)
-    for line in filter(None, seeded.getvalue().splitlines()):
-        say(line)
+    call_command("seed", no_demo=not demo)
     _collect(say)
     prepared.remember(Path(settings.VAR), _demo_people())
 

@@ -153,14 +153,16 @@ class Supervisor:
         if prepared.is_current(self.var):
             return
         say("Preparing the database and the static files")
-        part = self._start(parts.prepare(self.var, env))
+        part = parts.prepare(self.var, env)
+        part.echo = say
+        self._start(part)
         while not part.has_ended():
             self._turn()
             self._look_after(except_for=part)
         self._forget(part)
         self.parts.remove(part)
         if part.process and part.process.returncode:
-            raise Refused(self._last_words(part, "The database could not be prepared"))
+            raise Refused(f"The database could not be prepared, as the lines above say; they are also in {part.log}.")
 
     def _wait_for(self, awaited: list[Part]) -> None:
         began = time.monotonic()

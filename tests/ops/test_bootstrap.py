@@ -143,6 +143,9 @@ def test_an_installation_that_was_cut_short_is_repaired(checkout: Checkout) -> N
     (checkout.folder / ".venv" / bootstrap.STAMP).unlink()
     (site / "extra-2.0.dist-info/RECORD").unlink()
     (site / "extra.py").unlink()
+    (site / "django/core/management/__init__.py").write_text("")
+    compiled = next(site.glob("pip/__pycache__/__init__.*.pyc"))
+    compiled.write_bytes(compiled.read_bytes()[:20])
     next(site.glob("pip-*.dist-info/RECORD")).unlink()
     (site / "pip/__main__.py").unlink()
 

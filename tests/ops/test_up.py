@@ -114,7 +114,7 @@ def test_a_preparation_that_fails_ends_the_start(start: Start) -> None:
     up = start(TOY_PREPARE="import sys; sys.exit('the database is from a newer version')")
 
     assert up.ends() == 1
-    assert re.search(r"could not be prepared.*\n  \| the database is from a newer version", up.output)
+    assert re.search(r"  the database is from a newer version\n(.*\n)*The database could not be prepared", up.output)
     assert "Traceback" not in up.output
 
 
