@@ -105,6 +105,7 @@ def _answers_ping(path: Path) -> bool:
 
 def prepare(var: Path, env: dict[str, str]) -> Part:
     """Migrations, vocabulary, model, demo data, static files (skinclinic/up/prepare.py); runs to its end."""
+    env = {"LOG_LEVEL": "WARNING"} | env  # its lines are shown to the person who waits
     return Part("prepare", _manage("up", "--prepare"), env, var / "log" / "prepare.log", lambda: True)
 
 
