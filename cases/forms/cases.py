@@ -83,7 +83,9 @@ class CaseForm(AnswersForm):
     def __init__(self, *args: Any, lesions: Iterable[Lesion], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.lesions = {str(lesion.id): lesion for lesion in lesions}
-        self.fields["lesion"].choices = [*self.lesions.items(), (NEW, _("A new lesion"))]
+        choice = self.fields["lesion"]
+        assert isinstance(choice, forms.ChoiceField)
+        choice.choices = [*((key, lesion.place) for key, lesion in self.lesions.items()), (NEW, _("A new lesion"))]
         if not self.is_bound:
             self.initial.setdefault("case_id", uuid7())
             self.initial.setdefault("lesion", "" if self.lesions else NEW)

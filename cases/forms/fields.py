@@ -20,14 +20,18 @@ class BirthDateInput(forms.DateInput):
         return super().get_context(name, value, {**(attrs or {}), "max": timezone.localdate().isoformat()})
 
 
-class SeenMixin:
+class SeenMixin(forms.BaseForm):
     """Remembers in a hidden field what the page showed, and says in words what changed meanwhile."""
 
-    def see_again(self: Any, stamp: str) -> None:
-        """From now on the page has shown what `stamp` stands for; what was typed stays."""
-        self.data = {**self.data.dict(), "seen": stamp} if hasattr(self.data, "dict") else {**self.data, "seen": stamp}
+    def changes(self) -> dict[str, Any]:
+        """What goes to the service, by the record's field names."""
+        raise NotImplementedError
 
-    def differences(self: Any, record: Model) -> list[tuple[str, str, str]]:
+    def see_again(self, stamp: str) -> None:
+        """From now on the page has shown what `stamp` stands for; what was typed stays."""
+        self.data = {**{name: self.data.get(name) for name in self.data}, "seen": stamp}
+
+    def differences(self, record: Model) -> list[tuple[str, str, str]]:
         """(label, what the record says, what was typed) of each field in which they differ, in words."""
         found = []
         for name, typed in self.changes().items():
@@ -36,13 +40,13 @@ class SeenMixin:
                 found.append((str(self.fields[name].label), self._words(name, kept), self._words(name, typed)))
         return found
 
-    def _words(self: Any, name: str, value: Any) -> str:
+    def _words(self, name: str, value: Any) -> str:
         if isinstance(value, date):
             return formats.date_format(value, "j M Y")
         choices = dict(getattr(self.fields[name], "choices", []))
         return str(choices.get(value, value))
 
 
-def place_refusal(form: forms.Form, sentence: str, field: str | None) -> None:
+def place_refusal(form: forms.BaseForm, sentence: str, field: str | None) -> None:
     """Puts a service's refusal at the field it is about, or at the top."""
     form.add_error(field if field in form.fields else None, sentence)

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.db.models import Prefetch, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import formats, timezone
@@ -17,8 +18,8 @@ from accounts.roles import Capability
 from cases import access, drafts, history, intake, lifecycle
 from cases.errors import Conflict, Refused
 from cases.forms.cases import AnswersForm, CaseForm, WithdrawForm
-from cases.models import Case, CaseState, ImageKind, Patient
-from cases.views.doors import find
+from cases.models import Case, CaseState, ImageKind, Lesion, LesionImage, Patient
+from cases.views.doors import find, signed_in_person
 from cases.views.said import saved
 
 LOG = Capability.LOG_CASES
@@ -26,7 +27,7 @@ LOG = Capability.LOG_CASES
 
 @requires(LOG)
 @require_http_methods(["GET", "HEAD", "POST"])
-def case_new(request: HttpRequest) -> HttpResponseBase:
+def case_new(request: HttpRequest) -> HttpResponse:
     """A new case. The page's script saves it here as a draft with the first photo (it accepts JSON), and goes on."""
     given = request.POST if request.method == "POST" else request.GET
     lesion = find(access.lesions, request.user, LOG, id=_id(given["lesion"])) if _is_id(given.get("lesion")) else None
@@ -42,7 +43,7 @@ def case_new(request: HttpRequest) -> HttpResponseBase:
 
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
-def case_change(request: HttpRequest, case_id: UUID) -> HttpResponseBase:
+def case_change(request: HttpRequest, case_id: UUID) -> HttpResponse:
     """Answers, note, urgency and photos of an open case; of a draft also the lesion."""
     case = find(access.cases, request.user, LOG, "lesion__patient", id=case_id)
     if not case.is_open:
@@ -64,7 +65,7 @@ def case_change(request: HttpRequest, case_id: UUID) -> HttpResponseBase:
     return _save_case(request, form, patient, case)
 
 
-def _save_case(request: HttpRequest, form: AnswersForm, patient: Patient, case: Case | None) -> HttpResponseBase:
+def _save_case(request: HttpRequest, form: AnswersForm, patient: Patient, case: Case | None) -> HttpResponse:
     """Saves, takes the photos that came with the form, and sends the case if that is wished."""
     script = request.headers.get("Accept") == "application/json"
     context: dict[str, Any] = {}
@@ -74,7 +75,7 @@ def _save_case(request: HttpRequest, form: AnswersForm, patient: Patient, case: 
             if isinstance(form, CaseForm):
                 case = drafts.save(
                     patient=patient,
-                    by=request.user,  # type: ignore[arg-type]
+                    by=signed_in_person(request),
                     case_id=form.cleaned_data["case_id"],
                     lesion=form.chosen_lesion,
                     place=form.place,
@@ -114,7 +115,7 @@ def _take_photos(request: HttpRequest, case: Case) -> int:
     for number, photo in enumerate(request.FILES.getlist("photos"), start=1):
         assert isinstance(photo, UploadedFile)
         try:
-            intake.accept(case, photo, name=photo.name or "", by=request.user)  # type: ignore[arg-type]
+            intake.accept(case, photo, name=photo.name or "", by=signed_in_person(request))
         except Refused as refusal:
             refused += 1
             messages.error(request, _("Photo %(number)s: %(why)s") % {"number": number, "why": refusal})
@@ -192,16 +193,19 @@ def _page(form: AnswersForm, patient: Patient, case: Case | None = None) -> dict
         "case": case,
         "images": images,
         "lesions": list(form.lesions.values()) if isinstance(form, CaseForm) else [],
-        "drafts": [] if case else list(patient_drafts(patient)),
+        "drafts": [] if case else list(_drafts(patient)),
     }
 
 
-def patient_drafts(patient: Patient):
+def _drafts(patient: Patient) -> QuerySet[Case]:
     return Case.objects.filter(lesion__patient=patient, state=CaseState.DRAFT).select_related("lesion")
 
 
-def _lesions(patient: Patient):
-    return patient.lesions.order_by("-created_at")
+def _lesions(patient: Patient) -> QuerySet[Lesion]:
+    """The patient's lesions, newest first, with their cases and photos: two at one place are told apart by sight."""
+    photos = Prefetch("images", LesionImage.objects.filter(removed_at__isnull=True), to_attr="photos")
+    cases = Prefetch("cases", Case.objects.order_by("-created_at", "-id").prefetch_related(photos))
+    return patient.lesions.prefetch_related(cases).order_by("-created_at")
 
 
 def _addresses(case: Case) -> dict[str, str]:

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -20,7 +20,7 @@ from cases.errors import Conflict, Refused
 from cases.forms.fields import place_refusal
 from cases.forms.patients import FIELD_OF_CODE, ConsentForm, DetailsForm, RegistrationForm, SearchForm
 from cases.models import Case, LesionImage, Patient
-from cases.views.doors import find
+from cases.views.doors import find, signed_in_person
 from cases.views.said import saved
 
 SEARCH_KEY = "patient_search"
@@ -74,7 +74,7 @@ def patient_new(request: HttpRequest) -> HttpResponse:
         try:
             patient = patients.register(
                 clinic=clinic,
-                by=request.user,  # type: ignore[arg-type]
+                by=signed_in_person(request),
                 patient_id=form.cleaned_data["patient_id"],
                 waved_through=_ids(request.POST.get("waved_through", "")),
                 **details,
@@ -137,12 +137,14 @@ def patient_consent(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     patient = find(access.patients, request.user, Capability.LOG_CASES, id=patient_id)
     form = ConsentForm(request.POST)
     if form.is_valid():
-        patients.record_consent(patient, form.cleaned_data["kind"], form.cleaned_data["consent"], request.user)
+        patients.record_consent(
+            patient, form.cleaned_data["kind"], form.cleaned_data["consent"], signed_in_person(request)
+        )
         saved(request)
     return redirect("patient_detail", patient.id)
 
 
-def _patients_here(request: HttpRequest):
+def _patients_here(request: HttpRequest) -> QuerySet[Patient]:
     return access.patients(request.user).filter(clinic=request.clinic)  # type: ignore[attr-defined]
 
 
@@ -155,7 +157,7 @@ def _search_words(request: HttpRequest) -> str:
     return request.session.get(SEARCH_KEY, "") if request.GET.get("search") == "last" else ""
 
 
-def _page(request: HttpRequest, found) -> Page[Patient]:
+def _page(request: HttpRequest, found: QuerySet[Patient]) -> Page[Patient]:
     return Paginator(found, PAGE_ROWS).get_page(request.GET.get("page"))
 
 

@@ -94,8 +94,8 @@ function say(sentence, { problem = false } = {}) {
 /** Why the form cannot go yet: [sentence, step, element to stand at], or null. */
 function obstacle(button) {
   if (!lesionKnown()) {
-    const first = form.querySelector('[name="lesion"][type="radio"]') ?? form.querySelector('[name="body_site"]');
-    return [words.chooseLesion, 2, first];
+    const wanted = chosen("lesion") === "new" ? "body_site" : "lesion";
+    return [words.chooseLesion, 2, form.querySelector(`[name="${wanted}"]`)];
   }
   if (button?.value !== "send") return null;
   const photos = form.querySelector("[data-uploader-files]");

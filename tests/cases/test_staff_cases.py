@@ -67,10 +67,21 @@ class TestNewCase:
     def test_a_lesion_that_the_patient_has(self, alma, sign_in):
         first = make_case(alma)
         patient, client = first.lesion.patient, sign_in(alma.staff)
+        image = make_image(first)
         page = client.get(f"{reverse('case_new')}?lesion={first.lesion_id}")
+        assert reverse("photo_thumbnail", args=[image.id]) in page.content.decode()
         assert page.context["form"]["lesion"].value() == str(first.lesion_id)
         client.post(reverse("case_new"), new_case(patient, lesion=str(first.lesion_id), body_site=""))
         assert Case.objects.filter(lesion=first.lesion).count() == 2
+
+    @pytest.mark.parametrize("visits", [10, 100])
+    def test_it_costs_the_same_with_any_number_of_lesions(self, alma, sign_in, visits, django_assert_max_num_queries):
+        patient = make_patient(alma)
+        for _ in range(visits):
+            make_image(make_case(alma, patient))
+        client = sign_in(alma.staff)
+        with django_assert_max_num_queries(9):
+            client.get(f"{reverse('case_new')}?patient={patient.id}")
 
     @pytest.mark.parametrize(
         ("wrong", "field"),
