@@ -204,5 +204,6 @@ function start() {
   wireHeat();
 }
 
+heat.on = Boolean(document.querySelector(".heat-switch")?.checked); // somebody was quicker than this script
 start();
 document.addEventListener("htmx:afterSettle", start);

@@ -1,0 +1,324 @@
+"""A doctor at work: the list, the photo, the AI's opinion, signing, correcting, and what goes wrong in between."""
+
+import io
+import itertools
+import re
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from cases import intake, lifecycle, reads
+from cases.models import Case, CaseState, Condition, Prediction, PredictionState, Read, Urgency
+from tests.cases.readings import QUEUED, URGENT, predict
+from tests.cast import make_case, photo
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MAPS = np.random.default_rng(1).normal(size=(3, 7, 7)).astype(np.float16).tobytes()
+SEEDS = itertools.count(1)  # no photo twice: intake would ask whether it is the right patient
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
+
+
+def waiting(cast, kind="NEV", *, photos=1, opinion=None, **fields) -> Case:
+    """A case with real (drawn) photos and an opinion on each."""
+    case = make_case(cast, **fields)
+    for _number in range(photos):
+        file = io.BytesIO(photo(kind, seed=next(SEEDS), width=640, height=480))
+        image = intake.accept(case, file, name="photo.jpg", by=cast.staff)
+        predict(image, **{"maps": MAPS, **(opinion or {})})
+    return lifecycle.send(case.id)
+
+
+def opened(page: Page, case: Case) -> Page:
+    page.goto(reverse("case_detail", args=[case.id]))
+    return page
+
+
+def arrived(page: Page, case: Case) -> None:
+    """The page of `case` is there, its scripts included."""
+    expect(page.locator("h1")).to_have_text(case.reference)
+    page.wait_for_load_state()
+
+
+def sign_elsewhere(case: Case, reader, **changes) -> Read:
+    """Another doctor signs while the page is open."""
+    last = reads.newest(case)
+    return reads.sign(
+        case_id=case.id,
+        reader=reader,
+        read_id=uuid4(),
+        condition=Condition.objects.get(code="MEL"),
+        **{
+            "certainty": "certain",
+            "management": "urgent_referral",
+            "ai_visible": False,
+            "newest_seen": last and last.id,
+            **changes,
+        },
+    )
+
+
+def test_from_the_list_through_two_cases_by_keyboard(alma, browse_as):
+    first = waiting(alma, requested_urgency=Urgency.SOON)
+    second = waiting(alma, "BCC")
+    page = browse_as(alma.doctor)
+
+    page.goto(reverse("worklist"))
+    expect(page.locator(".worklist tbody tr")).to_have_count(2)
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    arrived(page, first)
+
+    # The heat map lies exactly on the photo, and goes again.
+    overlay = page.locator(".stage-heat")
+    expect(overlay).to_be_hidden()
+    page.keyboard.press("h")
+    expect(overlay).to_be_visible()
+    expect(overlay).to_have_js_property("naturalWidth", 512)
+    assert overlay.bounding_box() == page.locator(".stage-photo").bounding_box()
+    page.get_by_label("Evidence for").select_option("MEL")
+    expect(overlay).to_have_attribute("src", re.compile("condition=MEL"))
+    page.keyboard.press("Escape")
+    page.locator(".heat-switch").uncheck()
+    expect(overlay).to_be_hidden()
+
+    # Agree: four keys sign a whole read, and the next case is there.
+    for key in ("a", "1", "f", "s"):
+        page.keyboard.press(key)
+    arrived(page, second)
+    expect(page.get_by_text(re.compile(r"Signed \d\d:\d\d"))).to_be_visible()
+    read = Read.objects.get()
+    assert (read.case, read.condition_id, read.agrees_with_ai) == (first, "NEV", True)
+    assert (read.certainty, read.management) == ("certain", "follow_up")
+
+    # Relabel by a synonym.
+    page.keyboard.press("r")
+    page.keyboard.type("rodent")
+    expect(page.locator(".picker-list").get_by_role("option")).to_have_text([re.compile("Basal cell carcinoma")])
+    for key in ("Enter", "2", "b"):
+        page.keyboard.press(key)
+    page.get_by_role("button", name="Sign and next").click()
+    expect(page).to_have_url(re.compile(reverse("worklist")))
+    expect(page.get_by_text("No other case waits.")).to_be_visible()
+    expect(page.get_by_text("Nobody waits")).to_be_visible()
+    read = Read.objects.get(case=second)
+    assert (read.condition_id, read.agrees_with_ai) == ("BCC", False)
+
+
+def test_a_correction_leaves_the_first_read_in_sight(alma, browse_as):
+    case = waiting(alma)
+    sign_elsewhere(case, alma.doctor, comment="Black network.")
+    page = opened(browse_as(alma.doctor), case)
+
+    page.get_by_text("Sign a correction").click()
+    page.get_by_label("Condition").first.fill("ICD")  # no such condition
+    page.keyboard.press("Escape")
+    page.get_by_label("Condition").first.fill("C44.91")
+    page.keyboard.press("Enter")
+    page.get_by_label("Probable").check()
+    page.get_by_label("Biopsy", exact=True).check()
+    page.get_by_label(re.compile("Comment")).first.fill("Pearly rim after all.")
+    page.get_by_role("button", name="Sign the correction").click()
+
+    history = page.locator("#history")
+    expect(history.get_by_text("Black network.")).to_be_visible()
+    expect(history.get_by_text("Pearly rim after all.")).to_be_visible()
+    expect(history.get_by_text(re.compile("corrects the read of"))).to_be_visible()
+    assert [read.condition_id for read in reads.history(case)] == ["MEL", "BCC"]
+
+
+def test_a_conflict_keeps_what_was_typed(alma, browse_as):
+    case = waiting(alma)
+    page = opened(browse_as(alma.doctor), case)
+    for key in ("a", "1", "f"):
+        page.keyboard.press(key)
+    page.get_by_label(re.compile("Comment")).fill("Regular network.")
+    sign_elsewhere(case, alma.lead, comment="Irregular network.")
+
+    page.get_by_role("button", name="Sign and next").click()
+
+    expect(page.get_by_role("alert").filter(has_text="in the meantime")).to_be_visible()
+    expect(page.get_by_text("Irregular network.")).to_be_visible()
+    expect(page.get_by_label(re.compile("Comment")).first).to_have_value("Regular network.")
+    assert Read.objects.count() == 1
+    page.locator("#read-form").get_by_role("button", name="Sign").click()
+    expect(page.locator("#history").get_by_text("Regular network.", exact=True)).to_be_visible()
+    assert Read.objects.count() == 2
+
+
+def test_keys_rest_while_one_types(alma, browse_as):
+    case, _other = waiting(alma), waiting(alma)
+    page = opened(browse_as(alma.doctor), case)
+
+    comment = page.get_by_label(re.compile("Comment"))
+    comment.press_sequentially("As an adult: no fever, but ugly? s1 /")
+
+    expect(comment).to_have_value("As an adult: no fever, but ugly? s1 /")
+    expect(page.locator("h1")).to_have_text(case.reference)
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    assert page.locator("#read-form input:checked").count() == 0
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys for reading")).to_be_visible()
+
+
+@pytest.mark.parametrize("answer", ["Cancel", "Yes, discharge and sign"])
+def test_a_flagged_case_is_not_discharged_by_a_slip(alma, browse_as, answer):
+    case = waiting(alma, opinion=URGENT)
+    page = opened(browse_as(alma.doctor), case)
+    expect(page.get_by_text(re.compile("Urgent: malignancy 64"))).to_be_visible()
+    page.keyboard.press("r")
+    page.keyboard.type("nev")
+    for key in ("Enter", "1", "d", "s"):
+        page.keyboard.press(key)
+
+    question = page.get_by_role("dialog", name="Discharge this patient?")
+    expect(question).to_be_visible()
+    assert not Read.objects.exists()
+    question.get_by_role("button", name=answer).click()
+
+    if answer == "Cancel":
+        expect(question).to_be_hidden()
+        assert not Read.objects.exists()
+    else:
+        expect(page).to_have_url(re.compile(reverse("worklist")))
+        assert Read.objects.get().management == "discharge"
+
+
+def test_an_opinion_arrives_by_itself_and_moves_nothing(alma, browse_as):
+    case = waiting(alma, opinion=QUEUED)
+    page = opened(browse_as(alma.doctor), case)
+    expect(page.locator("#opinion")).to_have_attribute("data-state", "queued")
+    page.get_by_label(re.compile("Comment")).fill("Typed meanwhile.")
+    page.evaluate(
+        """() => { window.shifted = 0;
+        new PerformanceObserver(list => { for (const entry of list.getEntries()) window.shifted += entry.value; })
+          .observe({type: "layout-shift", buffered: false}); }"""
+    )
+    before = page.locator("#read-form").bounding_box()
+
+    Prediction.objects.update(
+        state=PredictionState.DONE,
+        finished_at=timezone.now(),
+        probabilities=[["NEV", 0.62], ["MEL", 0.21], ["BCC", 0.17]],
+        answer_set=["NEV", "MEL"],
+        malignant_probability=0.38,
+    )
+
+    expect(page.locator("#opinion")).to_have_attribute("data-state", "done", timeout=10_000)
+    expect(page.locator("#opinion-said")).to_contain_text("AI opinion: Melanocytic nevus 62")
+    assert page.locator("#read-form").bounding_box() == before
+    assert page.evaluate("window.shifted") < 0.001
+    expect(page.get_by_label(re.compile("Comment"))).to_have_value("Typed meanwhile.")
+    for key in ("Escape", "a", "2", "b", "s"):
+        page.keyboard.press(key)
+    expect(page).to_have_url(re.compile(reverse("worklist")))
+    assert Read.objects.get().prediction == Prediction.objects.get()
+
+
+def test_another_photo_brings_its_own_opinion_and_loses_nothing_typed(alma, browse_as):
+    case = waiting(alma, photos=2)
+    calm, flagged = Prediction.objects.order_by("image__created_at")
+    Prediction.objects.filter(id=flagged.id).update(**URGENT)
+    page = opened(browse_as(alma.doctor), case)
+    expect(page.get_by_role("heading", name="AI opinion photo 2 of 2")).to_be_visible()
+    page.get_by_label(re.compile("Comment")).fill("Kept.")
+
+    page.locator(".filmstrip").get_by_role("link", name="Photo 1").click()
+
+    expect(page.get_by_role("heading", name="AI opinion photo 1 of 2")).to_be_visible()
+    expect(page.get_by_text(re.compile("photo 2 is flagged"))).to_be_visible()
+    expect(page.locator(".stage-photo")).to_have_attribute("src", re.compile(str(calm.image_id)))
+    expect(page.get_by_label(re.compile("Comment"))).to_have_value("Kept.")
+    for key in ("Escape", "a", "1", "f", "s"):
+        page.keyboard.press(key)
+    expect(page).to_have_url(re.compile(reverse("worklist")))
+    assert Read.objects.get().prediction == calm
+
+
+def test_zoom_brings_the_original(alma, browse_as):
+    case = waiting(alma)
+    page = opened(browse_as(alma.doctor), case)
+    shown = page.locator(".stage-photo")
+    expect(shown).to_have_attribute("src", re.compile("upright"))
+
+    for _press in range(3):
+        page.keyboard.press("+")
+    expect(shown).to_have_attribute("src", re.compile("original"))
+    expect(page.locator(".stage-picture")).to_have_css("transform", re.compile(r"matrix\(3\.375"))
+    page.keyboard.press("0")
+    expect(page.locator(".stage-picture")).to_have_css("transform", re.compile(r"matrix\(1,"))
+
+
+def test_a_new_case_is_announced_and_shown_on_wish(alma, browse_as):
+    waiting(alma)
+    page = browse_as(alma.doctor)
+    page.goto(reverse("worklist"))
+    rows = page.locator(".worklist tbody tr")
+    expect(rows).to_have_count(1)
+    before = rows.first.bounding_box()
+
+    waiting(alma)
+    page.evaluate("htmx.trigger('#worklist-counts', 'retry')")
+
+    news = page.get_by_role("link", name="1 new case: show")
+    expect(news).to_be_visible()
+    expect(page.locator("#tab-waiting")).to_have_text(re.compile("Waiting 2"))
+    assert rows.first.bounding_box() == before
+    news.click()
+    expect(rows).to_have_count(2)
+
+
+def test_filters_stand_in_the_address(alma, browse_as):
+    waiting(alma)
+    urgent = waiting(alma, requested_urgency=Urgency.URGENT)
+    page = browse_as(alma.doctor)
+    page.goto(reverse("worklist"))
+
+    page.get_by_label("Urgency").select_option("1")
+
+    expect(page).to_have_url(re.compile(r"\?tab=waiting&urgency=1&sort=urgency$"))
+    expect(page.locator(".worklist tbody tr")).to_have_count(1)
+    expect(page.locator(".worklist tbody tr")).to_contain_text(urgent.reference)
+
+
+def test_without_a_script_a_case_can_be_read(alma, browse_as, browser, base_url, complaints):
+    case = waiting(alma)
+    state = browse_as(alma.doctor).context.storage_state()
+    with browser.new_context(java_script_enabled=False, base_url=base_url, storage_state=state) as context:
+        page = opened(context.new_page(), case)
+        page.get_by_role("link", name="Agree: Melanocytic nevus").click()
+        page.get_by_label("Certain", exact=True).check(force=True)
+        page.get_by_label("Follow-up").check(force=True)
+        page.get_by_role("button", name="Sign", exact=True).click()
+        expect(page.locator("#history").get_by_text(alma.doctor.name)).to_be_visible()
+    case.refresh_from_db()
+    assert case.state == CaseState.SIGNED
+    assert Read.objects.get().agrees_with_ai is True
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_axe_finds_nothing_and_nothing_overflows(alma, browse_as, size, theme):
+    flagged = waiting(alma, photos=2, opinion=URGENT, bled="yes", note="Bleeds when dried.")
+    pending = waiting(alma, opinion=QUEUED)
+    signed = waiting(alma)
+    sign_elsewhere(signed, alma.doctor)
+    draft = make_case(alma)
+    page = browse_as(alma.doctor)
+    page.set_viewport_size(size)
+    page.emulate_media(color_scheme=theme)
+
+    addresses = [reverse("worklist"), reverse("worklist") + "?tab=signed", reverse("worklist") + "?tab=withdrawn"]
+    addresses += [reverse("case_detail", args=[case.id]) for case in (flagged, pending, signed, draft)]
+    for address in addresses:
+        page.goto(address)
+        page.wait_for_load_state()
+        found = Axe().run(page).response["violations"]
+        assert found == [], (address, [(each["id"], [node["html"] for node in each["nodes"]]) for each in found])
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], address
