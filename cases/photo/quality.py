@@ -7,13 +7,16 @@ from PIL import Image
 
 # Short side in pixels below which fine structures are lost.
 SMALL_SIDE = 450
-# Luminance (0-255) that the brightest twentieth of the picture stays below; dark skin in good light does not.
-DARK_LIGHTS = 75
+# Luminance (0-255) that the brightest twentieth of the picture stays below. Low, because the darkest skin in good
+# light reaches about 65; those 240 photos, hardly any of dark skin, reached 112 and more.
+DARK_LIGHTS = 50
 # Share of the picture that is burnt out, that is at least this bright.
 BURNT_OUT, BURNT_OUT_SHARE = 250, 0.3
-# Side in pixels to which sharpness refers: below the grain of the sensor, above what blurs a lesion's rim.
+# Sharpness is measured at this short side in pixels, so that a soft 300 px copy is not called blurred.
 SHARPNESS_SIDE = 256
-BLURRED_BELOW = 2.0
+# Of 240 phone photos of lesions (PAD-UFES-20) none fell below this; blurred by a Gaussian of 0.8 % of the short
+# side 88 % did, of 1.6 % all.
+BLURRED_BELOW = 6.5
 
 SENTENCES: dict[str, Promise] = {
     "blurred": _("The photo looks blurred. Hold still, tap the lesion to focus and take it again."),

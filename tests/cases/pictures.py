@@ -6,7 +6,7 @@ import zlib
 from functools import cache
 
 import pillow_heif
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import Image, PngImagePlugin
 
 from cases.demo import drawing
 from cases.photo import chunked
@@ -92,6 +92,12 @@ def as_heic(picture: Image.Image | None = None, **options: object) -> bytes:
     return out.getvalue()
 
 
+@cache
+def small_heic() -> bytes:
+    """Small, because encoding HEIC takes seconds."""
+    return as_heic(drawn(320, 240))
+
+
 def bomb_png(width: int = 20_000, height: int = 10_000) -> bytes:
     """A valid PNG header and a little of its pixels: 200 megapixels in a few hundred bytes."""
     chunks = [
@@ -103,8 +109,3 @@ def bomb_png(width: int = 20_000, height: int = 10_000) -> bytes:
         struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(kind + payload))
         for kind, payload in chunks
     )
-
-
-def swapped_profile() -> bytes:
-    """A colour profile that is not sRGB: Lab's, so that ignoring it shows."""
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()

@@ -83,7 +83,7 @@ def test_refusals_name_the_file_and_leave_nothing(case, settings, data, code, wo
     assert not LesionImage.objects.exists()
 
 
-@pytest.mark.parametrize("make", [pictures.phone_jpeg, pictures.as_png, pictures.as_webp, pictures.as_heic])
+@pytest.mark.parametrize("make", [pictures.phone_jpeg, pictures.as_png, pictures.as_webp, pictures.small_heic])
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.9])
 def test_a_truncated_photo_is_broken(case, settings, make, share):
     whole = make()
