@@ -230,7 +230,7 @@ def _shrunk(picture: Image.Image, short_side: int) -> Image.Image:
     if scale >= 1:
         return picture
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
 def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:

@@ -29,24 +29,27 @@ SENTENCES: dict[str, Promise] = {
 
 def remarks(upright: Image.Image, short_side: int) -> list[str]:
     """Codes of what to remark about an upright RGB picture; `short_side` is the original's, in pixels."""
-    grey = np.asarray(upright.convert("L"), dtype=np.float32)
+    grey = upright.convert("L")
+    # How many pixels have each luminance or less.
+    shares = np.cumsum(grey.histogram()) / (grey.width * grey.height)
     found = []
-    if sharpness(upright) < BLURRED_BELOW:
-        found.append("blurred")
-    if np.percentile(grey, 95) < DARK_LIGHTS:
+    if shares[DARK_LIGHTS - 1] > 0.95:
+        # In the dark there are no edges to judge sharpness by.
         found.append("too_dark")
-    if (grey >= BURNT_OUT).mean() > BURNT_OUT_SHARE:
+    elif sharpness(grey) < BLURRED_BELOW:
+        found.append("blurred")
+    if 1 - shares[BURNT_OUT - 1] > BURNT_OUT_SHARE:
         found.append("too_bright")
     if short_side < SMALL_SIDE:
         found.append("small")
     return found
 
 
-def sharpness(upright: Image.Image) -> float:
-    """How steep the picture's steepest places are: the 99.5th percentile of the Laplacian's size, in grey levels."""
-    scale = SHARPNESS_SIDE / min(upright.size)
-    size = (max(3, round(upright.width * scale)), max(3, round(upright.height * scale)))
-    grey = np.asarray(upright.convert("L").resize(size, Image.Resampling.BOX), dtype=np.float32)
+def sharpness(picture: Image.Image) -> float:
+    """How steep a grey picture's steepest places are: the 99.5th percentile of the Laplacian's size, in grey levels."""
+    scale = SHARPNESS_SIDE / min(picture.size)
+    size = (max(3, round(picture.width * scale)), max(3, round(picture.height * scale)))
+    grey = np.asarray(picture.resize(size, Image.Resampling.BOX), dtype=np.float32)
     middle = grey[1:-1, 1:-1]
     laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * middle
     return float(np.percentile(np.abs(laplacian), 99.5))
