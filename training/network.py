@@ -108,7 +108,7 @@ def _lite0(classes: int, answers: int, size: int = 224) -> keras.Model:
 
 
 def _student(classes: int, answers: int, size: int = 64) -> keras.Model:
-    """The CNN that this project replaces, kept for comparison: one convolution on a thumbnail."""
+    """For comparison, after the CNN that this project replaces: one convolution on a thumbnail."""
     image = keras.Input((size, size, 3), name="image")
     features = layers.Conv2D(32, 3, activation="relu", name="convolution")(image)
     features = layers.MaxPooling2D(2, name="pooling")(features)
