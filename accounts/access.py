@@ -3,10 +3,10 @@
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import ApiToken, Clinic, Membership, User
-from accounts.roles import Capability
+from accounts.roles import Capability, Role
 
 
 def clinic_ids(user: User | AnonymousUser, capability: Capability) -> set[UUID]:
@@ -58,3 +58,22 @@ def may_edit_account(user: User | AnonymousUser, person: User) -> bool:
     # Not `person.held_memberships`: that is empty for those who were switched off, and this may switch them on.
     works_in = set(person.memberships.values_list("clinic", flat=True))
     return bool(works_in) and works_in <= run
+
+
+def token_holders(user: User | AnonymousUser) -> QuerySet[User]:
+    """Whom `user` may make an API token for: oneself, and those of one's people who are integrations and no more.
+
+    A token acts as its holder, so one for a doctor would sign as that doctor.
+    """
+    if not isinstance(user, User):
+        return User.objects.none()
+    a_role_for_people = Membership.objects.filter(user=OuterRef("pk")).exclude(role=Role.INTEGRATION)
+    robots = User.objects.filter(is_active=True, is_superuser=False, memberships__role=Role.INTEGRATION).filter(
+        ~Exists(a_role_for_people)
+    )
+    if not user.is_superuser:
+        # All their clinics, not one of them: the token opens every clinic that its holder works in.
+        run = clinic_ids(user, Capability.MANAGE_USERS)
+        elsewhere = Membership.objects.filter(user=OuterRef("pk")).exclude(clinic__in=run)
+        robots = robots.filter(~Exists(elsewhere))
+    return User.objects.filter(Q(pk=user.pk) | Q(pk__in=robots.values("pk")))

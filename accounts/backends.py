@@ -13,11 +13,10 @@ from accounts.roles import Capability
 # What it takes, in any clinic, to (view, write) an app's records in the admin and the API. Which rows a person then
 # gets is the querysets' matter (access.py), and what can be done to them at all is each admin class's.
 # An app that is not named here is for the platform's operator only.
-_NEEDED: dict[str, tuple[Capability, Capability | None]] = {
+_NEEDED: dict[str, tuple[Capability, Capability]] = {
     "accounts": (Capability.MANAGE_USERS, Capability.MANAGE_USERS),
     "inference": (Capability.VIEW_RECORD, Capability.MANAGE_MODELS),
     "cases": (Capability.OPEN_ADMIN, Capability.OPEN_ADMIN),
-    "auditlog": (Capability.OPEN_ADMIN, None),
 }
 
 

@@ -2,7 +2,7 @@
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import can, clinics
 from accounts.doors import signed_in
@@ -18,6 +18,7 @@ _FIRST_PAGES = [
 ]
 
 
+@require_safe
 @signed_in
 def home(request: HttpRequest) -> HttpResponse:
     """Sends each person to what their role does next; tells those without a role whom to ask."""

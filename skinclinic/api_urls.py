@@ -1,12 +1,13 @@
 """The REST API, version 1."""
 
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.routers import DefaultRouter
 
 from accounts.api import MeView
 from cases.api.cases import CaseViewSet
 from cases.api.conditions import ConditionViewSet
+from cases.api.document import DocumentView
 from cases.api.lesions import LesionViewSet
 from cases.api.outcomes import OutcomeViewSet
 from cases.api.patients import PatientViewSet
@@ -29,7 +30,7 @@ router.register("models", ModelVersionViewSet, "api-model")
 
 urlpatterns = [
     path("v1/me/", MeView.as_view(), name="api-me"),
-    path("v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("v1/schema/", DocumentView.as_view(), name="api-schema"),
     path("v1/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     path("v1/", include(router.urls)),
 ]

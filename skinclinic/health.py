@@ -10,6 +10,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 
 from cases.models import Prediction, PredictionState
 from cases.tasks import HEARTBEAT_KEY
@@ -20,12 +21,14 @@ LONGEST_HEARTBEAT_AGE = timedelta(seconds=60)
 LONGEST_QUEUE_AGE = timedelta(minutes=5)
 
 
+@require_safe
 @never_cache
 def live(request: HttpRequest) -> HttpResponse:
     """200 as long as this process answers; asks nothing of others, so a database outage restarts no web process."""
     return HttpResponse("ok", content_type="text/plain")
 
 
+@require_safe
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
     """200 if database, broker, model, disk and queue are well, else 503; the body says which is not."""

@@ -1,6 +1,7 @@
 """REST API: cases, from draft to the worklist and back."""
 
 from typing import Any
+from uuid import UUID
 
 import django_filters
 from django.db.models import QuerySet
@@ -124,19 +125,19 @@ class CaseViewSet(RecordViewSet):
         return self.answer(lifecycle.log_case(by=self.person, case_id=case_id, **fields), created=new)
 
     @extend_schema(summary="Change the answers, the note or the urgency of an open case")
-    def partial_update(self, request: Request, pk: str) -> Response:
+    def partial_update(self, request: Request, pk: UUID) -> Response:
         case = self.found(Capability.LOG_CASES)
         fields = self.valid(request, partial=True, of=case).validated_data
         return self.answer(lifecycle.change(case.id, **fields))
 
     @extend_schema(summary="Send a draft to the doctors", request=None, responses=CaseSerializer)
     @action(detail=True, methods=["post"])
-    def send(self, request: Request, pk: str) -> Response:
+    def send(self, request: Request, pk: UUID) -> Response:
         return self.answer(lifecycle.send(self.found(Capability.LOG_CASES).id))
 
     @extend_schema(summary="Take an open case off every list", request=WithdrawalSerializer, responses=CaseSerializer)
     @action(detail=True, methods=["post"])
-    def withdraw(self, request: Request, pk: str) -> Response:
+    def withdraw(self, request: Request, pk: UUID) -> Response:
         case = self.found(Capability.LOG_CASES)
         wish = WithdrawalSerializer(data=request.data)
         wish.is_valid(raise_exception=True)
@@ -144,5 +145,5 @@ class CaseViewSet(RecordViewSet):
 
     @extend_schema(summary="Undo a withdrawal", request=None, responses=CaseSerializer)
     @action(detail=True, methods=["post"])
-    def restore(self, request: Request, pk: str) -> Response:
+    def restore(self, request: Request, pk: UUID) -> Response:
         return self.answer(lifecycle.restore(self.found(Capability.LOG_CASES).id))

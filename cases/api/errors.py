@@ -11,10 +11,17 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
 from cases.errors import Conflict, Refused
+from cases.views import photos
 from inference.registry import RegistryError
 
 # What the record's present state stands against is a conflict; the rest is a wish that never could be carried out.
-_CONFLICTS = {"wrong_state", "id_taken", "mrn_taken", "no_photo", "conflict", "duplicate"}
+_STATUSES = {
+    **photos.STATUSES,
+    "not_allowed": status.HTTP_403_FORBIDDEN,
+    "id_taken": status.HTTP_409_CONFLICT,
+    "mrn_taken": status.HTTP_409_CONFLICT,
+    "no_photo": status.HTTP_409_CONFLICT,
+}
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -38,8 +45,5 @@ def _refused(sentence: str, code: str, http_status: int) -> Response:
 
 
 def _status(refusal: Refused) -> int:
-    if refusal.code == "not_allowed":
-        return status.HTTP_403_FORBIDDEN
-    if isinstance(refusal, Conflict) or refusal.code in _CONFLICTS:
-        return status.HTTP_409_CONFLICT
-    return status.HTTP_400_BAD_REQUEST
+    default = status.HTTP_409_CONFLICT if isinstance(refusal, Conflict) else status.HTTP_400_BAD_REQUEST
+    return int(_STATUSES.get(refusal.code, default))

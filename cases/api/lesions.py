@@ -1,6 +1,7 @@
 """REST API: lesions."""
 
 from typing import Any
+from uuid import UUID
 
 import django_filters
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
@@ -70,7 +71,7 @@ class LesionViewSet(RecordViewSet):
         return self.answer(lesions.add(lesion_id=lesion_id, **fields), created=new)
 
     @extend_schema(summary="Correct where the lesion is")
-    def partial_update(self, request: Request, pk: str) -> Response:
+    def partial_update(self, request: Request, pk: UUID) -> Response:
         lesion = self.found(Capability.LOG_CASES)
         fields = self.valid(request, partial=True, of=lesion).validated_data
         return self.answer(lesions.change(lesion, **fields))

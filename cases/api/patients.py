@@ -1,6 +1,7 @@
 """REST API: patients. Names, MRNs and birth dates travel in bodies, never in addresses, which end up in logs."""
 
 from typing import Any
+from uuid import UUID
 
 import django_filters
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
@@ -115,7 +116,7 @@ class PatientViewSet(RecordViewSet):
         return self.answer(patients.register(by=self.person, patient_id=patient_id, **fields), created=new)
 
     @extend_schema(summary="Correct a patient's details, or record consent")
-    def partial_update(self, request: Request, pk: str) -> Response:
+    def partial_update(self, request: Request, pk: UUID) -> Response:
         patient = self.found(Capability.LOG_CASES)
         fields = self.valid(request, partial=True, of=patient).validated_data
         consents = {kind: fields.pop(f"{kind}_consent", None) for kind in patients.CONSENT_KINDS}

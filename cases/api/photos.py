@@ -1,7 +1,9 @@
 """REST API: photos in, and their bytes out through the same access check as everything else."""
 
+from uuid import UUID
+
 import django_filters
-from django.http import FileResponse, Http404
+from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
@@ -16,6 +18,8 @@ from cases import access, intake
 from cases.api.fields import PersonField, RecordField
 from cases.api.views import RecordViewSet
 from cases.models import ImageKind, LesionImage
+from cases.views import photos as pages
+from cases.views.doors import find
 
 _BYTES = {(200, "image/*"): OpenApiTypes.BINARY}
 
@@ -33,6 +37,12 @@ class PhotoSerializer(serializers.ModelSerializer):
     quality_remarks = serializers.ListField(child=serializers.CharField(), read_only=True)
     created_by = PersonField()
 
+    even_if_elsewhere = serializers.BooleanField(
+        write_only=True,
+        default=False,
+        help_text="take it although another patient's record has the same photo (`other_patient`)",
+    )
+
     class Meta:
         model = LesionImage
         fields = [
@@ -40,6 +50,7 @@ class PhotoSerializer(serializers.ModelSerializer):
             "case",
             "kind",
             "file",
+            "even_if_elsewhere",
             "files",
             "content_type",
             "sha256",
@@ -80,37 +91,46 @@ class PhotoViewSet(RecordViewSet):
     filterset_class = PhotoFilter
     parser_classes = [MultiPartParser]
 
-    @extend_schema(summary="Add a photo to a case; its prediction is queued at once", responses={201: PhotoSerializer})
+    @extend_schema(
+        summary="Add a photo to a case; its prediction is queued at once",
+        description="The same photo again is the one that is there already.",
+        responses={201: PhotoSerializer},
+    )
     def create(self, request: Request) -> Response:
         fields = self.valid(request).validated_data
         upload = fields["file"]
         photo = intake.accept(
-            fields["case"], upload, name=upload.name, kind=fields.get("kind", ImageKind.CLOSE_UP), by=self.person
+            fields["case"],
+            upload,
+            name=upload.name,
+            kind=fields.get("kind", ImageKind.CLOSE_UP),
+            by=self.person,
+            even_if_elsewhere=fields["even_if_elsewhere"],
         )
         return self.answer(photo, created=True)
 
+    @extend_schema(summary="Take a photo out of an open case", request=None, responses=PhotoSerializer)
+    @action(detail=True, methods=["post"])
+    def remove(self, request: Request, pk: UUID) -> Response:
+        return self.answer(intake.remove(self.found(Capability.LOG_CASES)))
+
+    @extend_schema(summary="Undo a removal", request=None, responses=PhotoSerializer)
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Request, pk: UUID) -> Response:
+        removed = find(access.removed_images, self.person, Capability.LOG_CASES, *self.related, id=pk)
+        return self.answer(intake.restore(removed))
+
     @extend_schema(summary="The original's bytes", responses=_BYTES)
     @action(detail=True)
-    def original(self, request: Request, pk: str) -> FileResponse:
-        return self._bytes("original")
+    def original(self, request: Request, pk: UUID) -> HttpResponseBase:
+        return pages.original(request._request, pk)
 
     @extend_schema(summary="The upright copy's bytes", responses=_BYTES)
     @action(detail=True)
-    def upright(self, request: Request, pk: str) -> FileResponse:
-        return self._bytes("derivative")
+    def upright(self, request: Request, pk: UUID) -> HttpResponseBase:
+        return pages.upright(request._request, pk)
 
     @extend_schema(summary="The thumbnail's bytes", responses=_BYTES)
     @action(detail=True)
-    def thumbnail(self, request: Request, pk: str) -> FileResponse:
-        return self._bytes("thumbnail")
-
-    def _bytes(self, variant: str) -> FileResponse:
-        photo: LesionImage = self.found()
-        try:
-            file = getattr(photo, variant).open("rb")
-        except FileNotFoundError:
-            raise Http404 from None
-        answer = FileResponse(file, content_type=photo.content_type if variant == "original" else "image/jpeg")
-        answer["Cache-Control"] = "private, no-store"
-        answer["X-Content-Type-Options"] = "nosniff"
-        return answer
+    def thumbnail(self, request: Request, pk: UUID) -> HttpResponseBase:
+        return pages.thumbnail(request._request, pk)

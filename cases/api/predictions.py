@@ -1,23 +1,31 @@
 """REST API: what a model says about a photo."""
 
+from urllib.parse import urlencode
+from uuid import UUID
+
 import django_filters
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
+from django.http import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 
 from accounts.roles import Capability
 from cases import access, predictions
 from cases.api.views import RecordViewSet
 from cases.errors import wrong_state
 from cases.models import Prediction, PredictionState
+from cases.views import photos as pages
 
 
 class ProbabilitySerializer(serializers.Serializer):
     condition = serializers.CharField(help_text="a condition's code")
     probability = serializers.FloatField(min_value=0, max_value=1)
+    heatmap = serializers.URLField(help_text="where in the photo, as a transparent PNG to lay over the upright copy")
 
 
 class ModelNameSerializer(serializers.Serializer):
@@ -66,7 +74,11 @@ class PredictionSerializer(serializers.ModelSerializer):
     def get_probabilities(self, prediction: Prediction) -> list[dict[str, object]] | None:
         if prediction.probabilities is None:
             return None
-        return [{"condition": code, "probability": value} for code, value in prediction.probabilities]
+        base = reverse("api-prediction-heatmap", args=[prediction.id], request=self.context["request"])
+        return [
+            {"condition": code, "probability": value, "heatmap": f"{base}?{urlencode({'condition': code})}"}
+            for code, value in prediction.probabilities
+        ]
 
 
 class PredictionFilter(django_filters.FilterSet):
@@ -99,9 +111,19 @@ class PredictionViewSet(RecordViewSet):
         # Kilobytes a row that no answer here needs.
         return super().get_queryset().defer("maps", "embedding", "model_version__metrics")
 
+    @extend_schema(
+        summary="Where in the photo the model sees a condition",
+        parameters=[OpenApiParameter("condition", str, description="a condition's code; without it the most probable")],
+        responses={(200, "image/png"): OpenApiTypes.BINARY},
+        filters=False,
+    )
+    @action(detail=True)
+    def heatmap(self, request: Request, pk: UUID) -> HttpResponseBase:
+        return pages.heatmap(request._request, pk)
+
     @extend_schema(summary="Queue a failed prediction again", request=None, responses=PredictionSerializer)
     @action(detail=True, methods=["post"])
-    def retry(self, request: Request, pk: str) -> Response:
+    def retry(self, request: Request, pk: UUID) -> Response:
         prediction = self.found(Capability.LOG_CASES)
         if not predictions.retry(prediction):
             raise wrong_state(prediction.get_state_display())

@@ -18,7 +18,9 @@ _WORDS = {
     "403": "Your role in this clinic does not allow it",
     "404": "Unknown, or not yours to see; which of both is not said",
     "409": "The record's present state stands against it; `code` says why",
-    "415": "The body's content type is not understood",
+    "413": "The photo has too many bytes",
+    "415": "The body's content type, or the photo's, is not understood",
+    "507": "The server has no space for the photo",
     "429": "Too many requests in this minute; `Retry-After` says when to go on",
 }
 
@@ -41,6 +43,8 @@ class ClinicAutoSchema(AutoSchema):
             operation["responses"].setdefault("400", self._invalid(problem))
         elif operation.get("parameters"):
             operation["responses"].setdefault("400", self._invalid(problem))
+        if "multipart/form-data" in operation.get("requestBody", {}).get("content", {}):
+            codes += ["413", "507"]
         for code in codes:
             operation["responses"].setdefault(
                 code, {"description": _WORDS[code], "content": {"application/json": {"schema": problem}}}

@@ -1,0 +1,245 @@
+"""The access matrix: every address and method x every role x own and foreign clinic, against one rule table.
+
+Doors are enumerated from the URL configuration, so a new one without a rule fails here. Each is knocked at for real;
+what a request changes is rolled back.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from django.conf import settings
+from django.db import transaction
+from django.http import HttpResponseBase
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from accounts.models import ApiToken, User
+from tests.access import rules
+from tests.access.rules import ALL_RULES, EVERYONE, OPERATOR, PEOPLE, STRANGER, Rule
+from tests.access.world import Side, make_models, make_side
+from tests.cast import make_person
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+WHERE = "Add it to RULES (or a model to ADMIN_RULES) in tests/access/rules.py."
+
+
+# --- The doors ----------------------------------------------------------------------------------------
+def walk(resolver: URLResolver, namespace: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            yield from walk(pattern, inner)
+        else:
+            yield f"{namespace}{pattern.name or ''}", pattern
+
+
+def doors() -> dict[str, URLPattern]:
+    found = {}
+    for name, pattern in walk(get_resolver()):
+        # The admin's two without a name: the old form of a change address, and the page for what is not found.
+        if name == "admin:" and pattern.callback.__module__ in (
+            "django.views.generic.base",
+            "skinclinic.admin_site",
+            "django.contrib.admin.sites",
+        ):
+            continue
+        found[name] = pattern
+    return found
+
+
+DOORS = doors()
+
+
+def test_every_door_has_a_rule_and_every_rule_a_door():
+    assert "" not in DOORS, f"An address without a name cannot have a rule: {DOORS.get('')}"
+    without = sorted(set(DOORS) - set(ALL_RULES))
+    assert not without, f"No rule says who may pass {without}. {WHERE}"
+    optional = {name for name in ALL_RULES if name.endswith(("_auditlog",))}
+    stale = sorted(set(ALL_RULES) - set(DOORS) - optional)
+    assert not stale, f"These rules are for addresses that are gone: {stale}. Remove them from tests/access/rules.py."
+
+
+def test_every_action_of_the_api_has_a_rule():
+    for name, pattern in DOORS.items():
+        for method in getattr(pattern.callback, "actions", None) or {}:
+            if method.upper() != "HEAD":
+                assert method.upper() in ALL_RULES.get(name, {}), f"No rule for {method.upper()} {name}. {WHERE}"
+
+
+# --- The world ----------------------------------------------------------------------------------------
+@dataclass
+class World:
+    own: Side
+    foreign: Side
+    people: dict[str, User]
+    sessions: dict[str, str]
+    tokens: dict[str, str]
+    media: Path
+    client: Client  # one for all: each new one would load the middleware anew
+
+
+@contextmanager
+def rolled_back() -> Iterator[None]:
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="module")
+def shared_world(django_db_setup, django_db_blocker, tmp_path_factory) -> Iterator[World]:
+    """Made once for all doors, in a transaction that ends with the module."""
+    media = tmp_path_factory.mktemp("media")
+    with django_db_blocker.unblock(), rolled_back():
+        models = make_models()
+        own = make_side("Own", "Almanova", models, media)
+        foreign = make_side("Foreign", "Brnovska", models, media)
+        people = {
+            **{role: own.cast.role(role) for role in PEOPLE},
+            rules.NOBODY: make_person(None),
+            OPERATOR: User.objects.create_superuser("operator@example.org", name="Operator"),
+        }
+        sessions, tokens = {}, {}
+        for role, person in people.items():
+            client = Client()
+            client.force_login(person, backend=BACKEND)
+            sessions[role] = client.cookies[settings.SESSION_COOKIE_NAME].value
+            tokens[role] = ApiToken.objects.create(person, name=role)[1]
+        yield World(own, foreign, people, sessions, tokens, media, Client())
+
+
+@pytest.fixture
+def world(shared_world, settings, db) -> World:
+    settings.MEDIA_ROOT = shared_world.media
+    settings.API_REQUESTS_PER_MINUTE = 10_000_000
+    settings.ACCOUNT_RATE_LIMITS = False
+    return shared_world
+
+
+def knock(
+    world: World, name: str, method: str, rule: Rule | None, role: str, side: Side, unknown: bool = False
+) -> HttpResponseBase:
+    """One request by `role` for the record of `side`; `unknown`: for an id that never was."""
+    arguments = rule.of(side) if rule and rule.of else {}
+    if unknown:
+        arguments = {key: uuid4() if isinstance(value, UUID) else "0" * 8 for key, value in arguments.items()}
+    address = reverse(name, kwargs=arguments)
+    client, headers = world.client, {}
+    client.cookies.clear()
+    if role != STRANGER:
+        if name.startswith("api-"):
+            headers["Authorization"] = f"Token {world.tokens[role]}"
+        else:
+            client.cookies[settings.SESSION_COOKIE_NAME] = world.sessions[role]
+    body = rule.body(side) if rule and rule.body else {}
+    with rolled_back():
+        if method == "GET":
+            return client.get(address, headers=headers)
+        send = getattr(client, method.lower())
+        if rule is None or (method == "POST" and not rule.json):
+            return send(address, body if method == "POST" else "", headers=headers)
+        return send(address, body, content_type="application/json", headers=headers)
+
+
+def outcome(answer: HttpResponseBase) -> int | str:
+    """The status, or "login" where the answer leads to the sign-in."""
+    to = answer.headers.get("Location", "")
+    if answer.status_code == 302 and to.startswith(("/accounts/login/?next=", "/admin/login/?next=")):
+        return "login"
+    return answer.status_code
+
+
+def text(answer: HttpResponseBase) -> str:
+    body = b"".join(answer.streaming_content) if answer.streaming else answer.content  # type: ignore[attr-defined]
+    return body.decode(errors="replace") + str(answer.headers)
+
+
+def refusals(name: str, role: str, rule: Rule) -> set[int | str]:
+    if role == STRANGER:
+        # A page sends strangers to the sign-in, a form there and back to the start; the API says 401.
+        return {401} if name.startswith("api-") else {"login"}
+    # To those without a role in any clinic every record is a foreign one.
+    return {rule.refused, 404} if rule.of and role not in PEOPLE else {rule.refused}
+
+
+CASES = [(name, method) for name, by_method in ALL_RULES.items() for method in by_method if name in DOORS]
+
+
+@pytest.mark.parametrize(("name", "method"), CASES, ids=[f"{method} {name}" for name, method in CASES])
+def test_door(world, name, method):
+    rule = ALL_RULES[name][method]
+    for role in EVERYONE:
+        answer = knock(world, name, method, rule, role, world.own)
+        got = outcome(answer)
+        if role in rule.who:
+            assert got in rule.passes, f"{role} should pass {method} {name} but got {got}: {text(answer)[:300]}"
+        else:
+            assert got in refusals(name, role, rule), f"{role} should be refused at {method} {name} but got {got}"
+        if role != OPERATOR:
+            assert world.foreign.family_name not in text(answer), f"{role} read a foreign name at {method} {name}"
+
+
+NAMING = [(name, method) for name, method in CASES if not ALL_RULES[name][method].shared]
+NAMING = [(name, method) for name, method in NAMING if ALL_RULES[name][method].of or ALL_RULES[name][method].body]
+
+
+@pytest.mark.parametrize(("name", "method"), NAMING, ids=[f"{method} {name}" for name, method in NAMING])
+def test_a_foreign_record_is_as_good_as_none(world, name, method):
+    """404 to everyone who would pass at home; and to all others nothing that an id that never was would not say."""
+    rule = ALL_RULES[name][method]
+    names_a_record = bool(rule.of) or _names_the_clinic(rule, world)
+    if not names_a_record:
+        return
+    for role in EVERYONE:
+        answer = knock(world, name, method, rule, role, world.foreign)
+        got = outcome(answer)
+        if role in rule.sees_all and role in rule.who:
+            assert got in rule.passes, f"{role} should pass {method} {name} for every clinic but got {got}"
+            continue
+        if role in rule.who:
+            assert got == 404, f"{role} got {got} for a foreign clinic's record at {method} {name}"
+        else:
+            assert got in refusals(name, role, rule) | {404}, f"{role} got {got} at {method} {name}"
+        if rule.of and role in rule.who:
+            never = outcome(knock(world, name, method, rule, role, world.own, unknown=True))
+            assert got == never, f"{role} can tell a foreign record from none at {method} {name}: {got}, {never}"
+        if role != OPERATOR:
+            assert world.foreign.family_name not in text(answer), f"{role} read a foreign name at {method} {name}"
+
+
+def _names_the_clinic(rule: Rule, world: World) -> bool:
+    """Whether what is sent differs between the two clinics, in more than a fresh id or a file."""
+    if rule.body is None:
+        return False
+    own, foreign = rule.body(world.own), rule.body(world.foreign)
+    return any(own[key] != foreign[key] for key in own if key not in ("id", "file"))
+
+
+PLAIN = [name for name in DOORS if not name.startswith(("admin:", "account_", "mfa_"))]
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_method_without_a_rule_is_not_allowed(world, name):
+    known = ALL_RULES.get(name, {})
+    some = next(iter(known.values()), None)
+    for method in METHODS:
+        if method in known:
+            continue
+        for role in (rules.ADMIN, rules.DOCTOR):
+            door = Rule(EVERYONE, some.of) if some else None
+            got = outcome(knock(world, name, method, door, role, world.own))
+            assert got in (405, 403), f"{method} {name} answers {role} with {got} and has no rule. {WHERE}"
+
+
+def test_the_ids_in_addresses_say_nothing(world):
+    """Every record's id in an address is a UUID, never a row number that could be counted up."""
+    for name, pattern in DOORS.items():
+        if name.startswith(("admin:", "account_", "mfa_")):
+            continue
+        for argument, converter in pattern.pattern.converters.items():
+            is_code = name == "api-condition-detail"
+            assert is_code or type(converter).__name__ == "UUIDConverter", f"{name} takes {argument} as {converter}"

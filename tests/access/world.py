@@ -1,0 +1,124 @@
+"""Two clinics that have one of everything, for the access matrix."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from auditlog.models import LogEntry
+from django.utils import timezone
+from uuid6 import uuid7
+
+from accounts.models import ApiToken, Clinic, Membership
+from cases import lifecycle, outcomes, reads
+from cases.models import Case, Condition, Lesion, LesionImage, Outcome, Patient, Prediction, Read
+from inference.models import Activation, ModelVersion
+from tests.cast import Cast, make_case, make_clinic, make_image, make_patient, photo, waiting_case
+
+
+@dataclass
+class Side:
+    """One clinic's rows."""
+
+    cast: Cast
+    family_name: str
+    patient: Patient
+    lesion: Lesion
+    draft: Case
+    waiting: Case
+    withdrawn: Case
+    signed: Case
+    image: LesionImage
+    removed: LesionImage
+    prediction: Prediction
+    failed: Prediction
+    read: Read
+    outcome: Outcome
+    condition: Condition
+    model: ModelVersion
+    candidate: ModelVersion
+    activation: Activation
+    membership: Membership
+    token: ApiToken
+    address: EmailAddress
+    second_factor: Authenticator
+    audit: LogEntry
+
+    @property
+    def clinic(self) -> Clinic:
+        return self.cast.clinic
+
+
+def make_models() -> dict[str, Any]:
+    classes = ["NEV", "MEL"]
+    model = ModelVersion.objects.create(name="one", path="nowhere", sha256="1" * 64, classes=classes, state="active")
+    candidate = ModelVersion.objects.create(name="two", path="nowhere", sha256="2" * 64, classes=classes)
+    activation = Activation.objects.create(model_version=model, reason="First", by="somebody")
+    return {"model": model, "candidate": candidate, "activation": activation}
+
+
+def make_side(name: str, family_name: str, models: dict[str, Any], media: Path) -> Side:
+    cast = make_clinic(name)
+    patient = make_patient(cast, family_name=family_name)
+    waiting = waiting_case(cast, patient=patient)
+    image = waiting.images.get()
+    make_image(waiting)  # so that the other one may be removed
+    for file in (image.original, image.derivative, image.thumbnail):
+        path = media / file.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(photo(width=64, height=64))
+    prediction = Prediction.objects.create(
+        image=image,
+        model_version=models["model"],
+        state="done",
+        finished_at=timezone.now(),
+        probabilities=[["NEV", 0.9], ["MEL", 0.1]],
+        answer_set=["NEV"],
+        malignant_probability=0.1,
+        maps=np.ones((2, 2, 2), np.float16).tobytes(),
+        map_rows=2,
+        map_columns=2,
+    )
+    failed = Prediction.objects.create(
+        image=image, model_version=models["candidate"], state="failed", reason="Broke off.", finished_at=timezone.now()
+    )
+    withdrawn = make_case(cast, patient=patient)
+    lifecycle.withdraw(withdrawn.id, "Logged twice")
+    signed = waiting_case(cast, patient=patient)
+    condition = Condition.objects.get(code="NEV")
+    read = reads.sign(
+        case_id=signed.id,
+        reader=cast.doctor,
+        read_id=uuid7(),
+        condition=condition,
+        certainty="certain",
+        management="discharge",
+        ai_visible=False,
+        newest_seen=None,
+    )
+    outcome = outcomes.record(case_id=signed.id, by=cast.doctor, condition=condition, reported_on=timezone.localdate())
+    return Side(
+        cast=cast,
+        family_name=family_name,
+        patient=patient,
+        lesion=waiting.lesion,
+        draft=make_case(cast, patient=patient),
+        waiting=waiting,
+        withdrawn=withdrawn,
+        signed=signed,
+        image=image,
+        removed=make_image(waiting, removed_at=timezone.now()),
+        prediction=prediction,
+        failed=failed,
+        read=read,
+        outcome=outcome,
+        condition=condition,
+        membership=cast.staff.memberships.get(),
+        token=ApiToken.objects.create(cast.integration, name=f"Robot of {name}")[0],
+        address=EmailAddress.objects.create(user=cast.staff, email=cast.staff.email, verified=True, primary=True),
+        second_factor=Authenticator.objects.create(user=cast.doctor, type="totp", data={"secret": "none"}),
+        audit=LogEntry.objects.get_for_object(patient).latest("timestamp"),
+        **models,
+    )
