@@ -1,6 +1,6 @@
 """The admin's doors: who may open it, signing in through the same page as everywhere, and its start page."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import update_wrapper
 from typing import Any, cast
 
@@ -41,7 +41,7 @@ class ClinicAdminSite(admin.AdminSite):
         models = [model_or_iterable] if isinstance(model_or_iterable, ModelBase) else model_or_iterable
         super().register(models, ruled, **options)
 
-    def admin_view(self, view: Callable[..., HttpResponse], cacheable: bool = False) -> Callable[..., HttpResponse]:
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Strangers sign in first; who is signed in and may not open the admin is told so, once and plainly."""
         inner = super().admin_view(view, cacheable)
 
