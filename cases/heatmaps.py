@@ -56,7 +56,8 @@ def png(shares: np.ndarray, width: int, height: int) -> bytes:
     colours = np.stack([np.interp(steps, places, channel) for channel in np.array(_ANCHORS).T], axis=1)
     picture.putpalette(colours.round().astype(np.uint8).tobytes())
     ramp = np.clip((steps - _FAINTEST) / (1 - _FAINTEST), 0, 1)
-    opacity = (_MOST_OPAQUE * np.sqrt(ramp)).round().astype(np.uint8)
+    # Rises fast and without an edge that would look like a contour of the lesion.
+    opacity = (_MOST_OPAQUE * ramp * (2 - ramp)).round().astype(np.uint8)
     out = io.BytesIO()
     picture.save(out, "PNG", transparency=opacity.tobytes(), optimize=False)
     return out.getvalue()

@@ -1,8 +1,10 @@
 """Fixtures that every app's tests share; tests/conftest.py loads them."""
 
+from collections.abc import Iterator
+
 import pytest
 from django.conf import settings
-from django.test import Client
+from django.test import Client, override_settings
 
 from tests.cast import Cast, make_clinic
 
@@ -35,7 +37,10 @@ def _media(settings, tmp_path) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _plain_static_files() -> None:
+def _plain_static_files() -> Iterator[None]:
     """Tests serve static files by their own names: the hashed ones exist only after `collectstatic`."""
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+    # Not by assignment: whoever has asked for a storage by now (pytest, looking at what a module imports) has made
+    # Django keep the storages as they were, and only the override's signal makes it look again.
+    with override_settings(STORAGES={**settings.STORAGES, "staticfiles": plain}):
+        yield
