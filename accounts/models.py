@@ -97,6 +97,12 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
             self.is_superuser or any(Capability.OPEN_ADMIN in held.capabilities for held in self.held_memberships)
         )
 
+    @property
+    def initials(self) -> str:
+        """ "IM" for "Dr. Ines Marek": the first and the last word that is no title."""
+        words = [word for word in self.name.split() if not word.endswith(".")] or [self.email]
+        return "".join(word[0] for word in dict.fromkeys((words[0], words[-1]))).upper()
+
     @cached_property
     def held_memberships(self) -> list["Membership"]:
         """This person's roles, one query a request; empty for an inactive person."""

@@ -4,19 +4,11 @@ Browser tests need a Chromium; without one they are skipped with that reason.
 """
 
 import os
-import shutil
 from collections.abc import Generator
 
 import pytest
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
-
-
-def chromium() -> str | None:
-    """The path of a Chromium on this machine."""
-    if path := os.environ.get("CHROMIUM"):
-        return path
-    return next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
+from tests import chromium
 
 
 def in_ci() -> bool:
@@ -24,7 +16,7 @@ def in_ci() -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if chromium() is None:
+    if chromium.path() is None:
         missing = pytest.mark.skip(reason="no Chromium on this machine: `sudo apt install chromium`")
         for item in items:
             if item.get_closest_marker("browser"):

@@ -84,7 +84,7 @@ _VISITS = [
     Visit(3, "SCC", "hand", "right", 22, urgency=Urgency.SOON, answers="grew hurt raised"),
     Visit(13, "NEV", "arm", "left", 20),
     Visit(6, "SEK", "neck", "right", 9, answers="raised itch", note="Does not want the AI used."),
-    Visit(9, "ACK", "nose", "left", 4, answers="itch"),
+    Visit(9, "ACK", "nose", "midline", 4, answers="itch"),
     Visit(0, "SEK", "back", "midline", 2, answers="raised"),
     Visit(10, "NEV", "chest", "left", 1.2, answers="itch"),
     Visit(7, "NEV", "leg", "right", 0.4, draft=True),

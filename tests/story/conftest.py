@@ -1,7 +1,10 @@
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests import chromium
 from tests.story.stack import Stack, running
 
 
@@ -12,8 +15,14 @@ def stack() -> Iterator[Stack]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    return {**browser_type_launch_args, "executable_path": chromium.path(), "args": chromium.ARGUMENTS}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # One process runs all stories, so that the product is started once.
     for item in items:
-        if "tests/story" in item.nodeid:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.browser)
+            # One process runs all stories, so that the product is started once.
             item.add_marker(pytest.mark.xdist_group("story"))
