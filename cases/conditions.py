@@ -1,32 +1,7 @@
-"""The coded vocabulary of conditions, read from a file and kept in the database."""
-
-import json
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+"""Brings the shipped vocabulary into the database."""
 
 from cases.models import Condition, Urgency
-
-_FILE = Path(__file__).parent / "vocabulary" / "conditions.json"
-
-
-@dataclass(frozen=True)
-class ConditionSpec:
-    """One condition as the vocabulary file has it."""
-
-    code: str
-    name: str
-    icd10: str
-    malignant: bool | None  # None: the code alone does not say ("other")
-    urgency: str  # "urgent", "soon" or "routine"
-    synonyms: tuple[str, ...]
-
-
-@cache
-def vocabulary() -> dict[str, ConditionSpec]:
-    """The shipped vocabulary by code; needs no database."""
-    rows = json.loads(_FILE.read_text(encoding="utf-8"))["conditions"]
-    return {row["code"]: ConditionSpec(**{**row, "synonyms": tuple(row["synonyms"])}) for row in rows}
+from cases.vocabulary import vocabulary
 
 
 def load_vocabulary() -> int:

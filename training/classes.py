@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from cases.conditions import ConditionSpec, vocabulary
+from cases.vocabulary import ConditionSpec, vocabulary
 from inference.bundle import BundleClass
 from training.datasets import DataError
 

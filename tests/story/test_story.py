@@ -1,4 +1,4 @@
-"""The main job, end to end, in a real browser on the real product: staff log, the AI gives its opinion, a doctor reads."""
+"""The main job in a real browser on the real product: staff log, the AI gives its opinion, a doctor reads."""
 
 import json
 import re
