@@ -66,7 +66,8 @@ class HouseRules(admin.ModelAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied  # before anything is looked up, so that a refusal says nothing of what is there
-        found = super().get_object(request, object_id, from_field)
+        # PostgreSQL takes no text with a NUL, and would say so with an error.
+        found = None if "\x00" in object_id else super().get_object(request, object_id, from_field)
         if found is None:
             # Django would go back to the list and say the id aloud; an unknown and a foreign row are one to us.
             raise Http404

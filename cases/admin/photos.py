@@ -13,7 +13,7 @@ from cases.models import LesionImage
 @admin.register(LesionImage)
 class PhotoAdmin(ReadOnly, RecordAdmin):
     records = access.images
-    list_display = ["id", "case", "patient", "kind", "size", "content_type", "created_at", "created_by"]
+    list_display = ["case", "patient", "kind", "size", "content_type", "created_at", "created_by"]
     list_filter = [clinic_at("case__clinic"), "kind"]
     list_select_related = ["case__lesion__patient", "created_by"]
     search_fields = ["case__number"]

@@ -20,7 +20,6 @@ ACTION_LIMIT = 1000
 class PredictionAdmin(ReadOnly, RecordAdmin):
     records = access.predictions
     list_display = [
-        "id",
         "case",
         "model_version",
         "state",

@@ -1,6 +1,7 @@
 """REST API: the coded vocabulary."""
 
 import django_filters
+from django.http import Http404
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, viewsets
 
@@ -36,3 +37,8 @@ class ConditionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
     filterset_class = ConditionFilter
     permission_classes = [HoldsARole]
     cursor_ordering = ("code",)
+
+    def get_object(self) -> Condition:
+        if "\x00" in self.kwargs["pk"]:
+            raise Http404  # PostgreSQL takes no such text
+        return super().get_object()

@@ -20,6 +20,12 @@ class NewestFirst(CursorPagination):
     def get_ordering(self, request: Request, queryset: QuerySet, view: Any) -> tuple[str, ...]:
         return getattr(view, "cursor_ordering", ("-id",))
 
+    def decode_cursor(self, request: Request) -> Any:
+        cursor = super().decode_cursor(request)
+        if cursor and "\x00" in str(cursor.position):
+            raise NotFound(self.invalid_cursor_message)  # PostgreSQL takes no such text
+        return cursor
+
     def paginate_queryset(  # type: ignore[override]
         self, queryset: QuerySet, request: Request, view: Any = None
     ) -> list[Any] | None:

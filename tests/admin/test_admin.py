@@ -164,6 +164,12 @@ class TestSearching:
         assert client.get(reverse("admin:cases_case_changelist"), {"q": words}).status_code == 200
 
 
+def test_odd_ids_are_unknown(alma, sign_in):
+    client = sign_in(alma.admin)
+    for address in ("cases/condition/%00", "accounts/apitoken/a%00", "cases/case/1", "cases/patient/_5F"):
+        assert client.get(f"/admin/{address}/change/").status_code == 404
+
+
 class TestPatients:
     def form(self, patient, **fields):
         names = ("mrn", "family_name", "given_name", "sex", "fitzpatrick", "ai_consent", "training_consent")

@@ -336,6 +336,12 @@ class TestLists:
         make_case(alma)
         assert api(alma.staff).get(f"{V1}/{name}/?cursor={cursor}").status_code in (200, 404)
 
+    def test_odd_codes_are_unknown(self, alma, api):
+        client = api(alma.staff)
+        for code in ("%00", "NEV%00", "..%2F", "NÆVUS"):
+            assert client.get(f"{V1}/conditions/{code}/").status_code == 404
+        assert client.get(f"{V1}/reads/?condition=%00").status_code == 400
+
     def test_the_oldest_page_is_reachable_and_the_size_is_bounded(self, alma, api):
         lesion = make_case(alma).lesion
         for _ in range(3):
