@@ -6,10 +6,24 @@ needs a broker takes the fixture `broker_url`: `REDIS_URL`, else an embedded Val
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+# Neither opens the database nor asks a broker that `DATABASE_URL` and `REDIS_URL` choose, so `.ci/run` runs them on
+# the first pair of services only: `-m "not one_pair"`.
+ONE_PAIR = ("training", "ops/test_bootstrap.py", "ops/test_up.py", "ops/test_compose.py", "ops/test_no_skips.py")
+
 pytest_plugins = ["tests.fixtures", "tests.no_skips"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if any(item.path.is_relative_to(here / place) for place in ONE_PAIR) and not item.get_closest_marker(
+            "django_db"
+        ):
+            item.add_marker(pytest.mark.one_pair)
 
 
 @pytest.fixture(scope="session")
