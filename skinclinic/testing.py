@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from skinclinic.bootstrap import ROOT
 
+# A file stays on one process, so that what it starts (a browser, a trained network, the product) is started once.
 # Two cores are what every machine has; more processes mean more databases and browsers.
 PROCESSES = 2
 
@@ -15,7 +16,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run pytest on the whole suite or on what `arguments` name; returns pytest's exit code."""
     command = [sys.executable, "-m", "pytest"]
     if not any(_decides_about_processes(argument) for argument in arguments):
-        command += ["-n", str(PROCESSES), "--dist", "loadgroup"]
+        command += ["-n", str(PROCESSES), "--dist", "loadfile"]
     environment = os.environ | {"NO_BOOTSTRAP": "1", "DJANGO_SETTINGS_MODULE": "skinclinic.settings"}
     return subprocess.call([*command, *arguments], cwd=ROOT, env=environment)  # noqa: S603 - our own interpreter
 

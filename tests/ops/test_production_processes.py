@@ -26,7 +26,6 @@ LASTING = ["web", "worker-urgent", "worker-routine", "trainer", "beat"]
 SCRIPTS = Path(sys.executable).parent
 
 # One at a time, and not beside another test that listens to the same broker.
-pytestmark = pytest.mark.xdist_group("production processes")
 
 
 @pytest.fixture

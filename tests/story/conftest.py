@@ -24,5 +24,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.browser)
-            # One process runs all stories, so that the product is started once.
-            item.add_marker(pytest.mark.xdist_group("story"))

@@ -21,7 +21,9 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parent.parent.parent
 PASSWORD = "amber-birch-cedar-2001"
 START_SECONDS = 180
-REDIS_DATABASE = 11
+# Of its own for each pytest process, as the database is.
+PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+REDIS_DATABASE = 11 + int(PROCESS.removeprefix("gw")) % 4
 
 
 @dataclass
@@ -95,7 +97,7 @@ def _fresh_database(url: str) -> str:
     import psycopg
     from psycopg import sql
 
-    name = f"{urlsplit(url).path.lstrip('/')}_story"
+    name = f"{urlsplit(url).path.lstrip('/')}_story_{PROCESS}"
     with psycopg.connect(url, autocommit=True) as server:
         server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
         server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
