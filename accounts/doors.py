@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.access import can
+from accounts.middleware import clinic_of
 from accounts.roles import Capability
 
 View = Callable[..., HttpResponse]
@@ -41,7 +42,7 @@ def requires(capability: Capability) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if not can(request.user, request.clinic, capability):  # type: ignore[attr-defined]
+            if not can(request.user, clinic_of(request), capability):
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 

@@ -3,6 +3,7 @@
 import zoneinfo
 from collections.abc import Callable
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -23,6 +24,18 @@ class ClinicMiddleware:
             return self.get_response(request)
         with timezone.override(zoneinfo.ZoneInfo(clinic.time_zone)):
             return self.get_response(request)
+
+
+def clinic_of(request: HttpRequest) -> Clinic:
+    """The clinic that the person works in just now, for doors that accounts/doors.py guards with `requires`.
+
+    Raises:
+        PermissionDenied: the person has no role anywhere.
+    """
+    clinic = getattr(request, "clinic", None)
+    if clinic is None:
+        raise PermissionDenied
+    return clinic
 
 
 def current_clinic(request: HttpRequest) -> Clinic | None:

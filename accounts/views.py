@@ -6,7 +6,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import can, clinics
 from accounts.doors import signed_in
-from accounts.middleware import SESSION_KEY
+from accounts.middleware import SESSION_KEY, current_clinic
 from accounts.roles import Capability
 
 # What each role does next: the first page of these that the person may open. A doctor reads, staff begin with a
@@ -22,7 +22,7 @@ _FIRST_PAGES = [
 @signed_in
 def home(request: HttpRequest) -> HttpResponse:
     """Sends each person to what their role does next; tells those without a role whom to ask."""
-    clinic = request.clinic  # type: ignore[attr-defined]
+    clinic = current_clinic(request)
     if clinic is None:
         return render(request, "accounts/no_role.html")
     for capability, page in _FIRST_PAGES:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
+from accounts.middleware import clinic_of
 from cases import worklist
 from cases.models import Case
 
@@ -26,7 +27,7 @@ def next_for(request: HttpRequest, leaving: UUID | None) -> Case | None:
     if leaving:
         passed[str(leaving)] = time.time()
     request.session[SESSION_KEY] = dict(list(passed.items())[-MOST:])
-    clinic = request.clinic  # type: ignore[attr-defined]
+    clinic = clinic_of(request)
     found = worklist.next_case(request.user, clinic, map(UUID, passed))
     if found is None and passed:
         request.session[SESSION_KEY] = {}

@@ -14,6 +14,7 @@ from django_htmx.http import replace_url
 from uuid6 import uuid7
 
 from accounts.doors import requires, signed_in
+from accounts.middleware import clinic_of
 from accounts.roles import Capability
 from cases import access, history, patients
 from cases.errors import Conflict, Refused
@@ -60,7 +61,7 @@ def patient_pick(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def patient_new(request: HttpRequest) -> HttpResponse:
     """Registers a patient; who may be the same person is shown first and must be waved through."""
-    clinic = request.clinic  # type: ignore[attr-defined]
+    clinic = clinic_of(request)
     then = "case" if "case" in (request.GET.get("then"), request.POST.get("then")) else ""
     context: dict[str, Any] = {"then": then}
     if request.method != "POST":
@@ -145,7 +146,7 @@ def patient_consent(request: HttpRequest, patient_id: UUID) -> HttpResponse:
 
 
 def _patients_here(request: HttpRequest) -> QuerySet[Patient]:
-    return access.patients(request.user).filter(clinic=request.clinic)  # type: ignore[attr-defined]
+    return access.patients(request.user).filter(clinic=clinic_of(request))
 
 
 def _search_words(request: HttpRequest) -> str:

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.access import can
 from accounts.doors import requires
+from accounts.middleware import clinic_of
 from accounts.roles import Capability
 from cases import worklist as lists
 from cases.models import BodySite, Urgency
@@ -17,14 +18,14 @@ from cases.views import passing
 
 def _filters(request: HttpRequest) -> lists.Filters:
     """From the address. Who does not read begins with the drafts, which are theirs to finish."""
-    reads = can(request.user, request.clinic, Capability.SIGN_READS)  # type: ignore[attr-defined]
+    reads = can(request.user, clinic_of(request), Capability.SIGN_READS)
     return lists.Filters.read(request.GET, lists.Tab.WAITING if reads else lists.Tab.DRAFT)
 
 
 @require_GET
 @requires(Capability.VIEW_RECORD)
 def worklist(request: HttpRequest) -> HttpResponse:
-    clinic, filters = request.clinic, _filters(request)  # type: ignore[attr-defined]
+    clinic, filters = clinic_of(request), _filters(request)
     since = lists.moment_code(timezone.now())
     context = {
         "filters": filters,
@@ -49,7 +50,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
 @requires(Capability.VIEW_RECORD)
 def counts(request: HttpRequest) -> HttpResponse:
     """The tabs with fresh counts, and how many cases came since the list was made."""
-    clinic, filters = request.clinic, _filters(request)  # type: ignore[attr-defined]
+    clinic, filters = clinic_of(request), _filters(request)
     since = request.GET.get("since", "")
     context = {
         "filters": filters,
