@@ -15,13 +15,14 @@ def calibrated(logits: np.ndarray, temperature: float) -> np.ndarray:
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
-def in_answer_set(probabilities: np.ndarray, threshold: float) -> np.ndarray:
+def in_answer_set(probabilities: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
     """Which classes belong to the answer set, bool [..., classes]: all at or above the threshold, and the likeliest.
 
     Split conformal prediction with the score 1 - p (Sadinle et al. 2019, arXiv:1609.00451): a threshold chosen on
     held-out photos makes the set hold the right answer as often as the bundle's coverage says, on photos like them.
+    `threshold` is one number or one of each photo, [...].
     """
-    return (probabilities >= threshold) | (probabilities >= probabilities.max(axis=-1, keepdims=True))
+    return (probabilities >= np.asarray(threshold)[..., None]) | (probabilities >= probabilities.max(axis=-1, keepdims=True))
 
 
 def malignant_probability(probabilities: np.ndarray, malignant: np.ndarray) -> np.ndarray:

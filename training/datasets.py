@@ -57,13 +57,17 @@ class DataSet:
         return tuple(sorted({example.split for example in self.examples}))
 
     def split(self, name: str) -> DataSet:
-        """The photos of one split; `all` is every photo.  Raises DataError if there is none of that name."""
+        """The photos of one split, or of several: `train,val`; `all` is every photo.
+
+        Raises DataError if there is none of a name.
+        """
         if name == "all":
             return self
-        chosen = tuple(example for example in self.examples if example.split == name)
-        if not chosen:
-            raise DataError(f"The data set has no split “{name}”; it has {', '.join(self.splits)}.")
-        return replace(self, examples=chosen)
+        names = name.split(",")
+        for each in names:
+            if each not in self.splits:
+                raise DataError(f"The data set has no split “{each}”; it has {', '.join(self.splits)}.")
+        return replace(self, examples=tuple(example for example in self.examples if example.split in names))
 
     def without(self, files: Iterable[str]) -> DataSet:
         dropped = set(files)
@@ -141,7 +145,7 @@ def load(folder: Path | str, code_of: Callable[[str], str] = str) -> DataSet:
     return dataset if depths == {3} else _with_splits(dataset)
 
 
-def check(dataset: DataSet, training_split: str = "train") -> None:
+def check(dataset: DataSet, training_splits: str = "train") -> None:
     """Raises DataError, in one sentence, for a data set that cannot be trained on honestly."""
     if len(dataset.labels) < 2:
         raise DataError(f"There is only one class, {dataset.labels[0]}: a model needs at least two to tell apart.")
@@ -158,7 +162,7 @@ def check(dataset: DataSet, training_split: str = "train") -> None:
         if other.split != example.split:
             raise DataError(f"{other.file} and {example.file} are the same picture in two splits.")
     patients: dict[str, set[str]] = {label: set() for label in dataset.labels}
-    for example in dataset.split(training_split).examples:
+    for example in dataset.split(training_splits).examples:
         patients[example.label].add(example.patient)
     for label, who in patients.items():
         if len(who) < 2:

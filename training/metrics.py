@@ -23,11 +23,11 @@ ECE_BINS = 10
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The decision thresholds of a bundle."""
+    """The decision thresholds of a bundle; in nested cross-validation one of each photo, [n]."""
 
-    urgent: float
-    abstain: float
-    conformal: float
+    urgent: float | np.ndarray
+    abstain: float | np.ndarray
+    conformal: float | np.ndarray
 
 
 def wilson(hits: int, n: int) -> list[float] | None:
@@ -90,6 +90,24 @@ def accuracy_at_coverage(probabilities: np.ndarray, labels: np.ndarray, coverage
     n = max(1, round(coverage * len(labels)))
     surest = np.argsort(-confidence(probabilities), kind="stable")[:n]
     return int((probabilities[surest].argmax(axis=1) == labels[surest]).sum()), n
+
+
+def error_reduction(probabilities: np.ndarray, labels: np.ndarray, coverage: float = 0.8) -> float | None:
+    """How much smaller the error is on the surest share than on all photos, 0-1; None where there is no error."""
+    right, n = accuracy_at_coverage(probabilities, labels, coverage)
+    error = float((probabilities.argmax(axis=1) != labels).mean())
+    return 1 - (1 - right / n) / error if error else None
+
+
+def specificity_at_sensitivity(risk: np.ndarray, cancer: np.ndarray, sensitivity: float = 0.95) -> float | None:
+    """Specificity at the highest threshold that flags that share of the cancers *of these photos*.
+
+    A point of their ROC curve, to compare models by; what a clinic gets is the specificity at the shipped threshold.
+    """
+    if not cancer.any() or cancer.all():
+        return None
+    missed = int(np.floor(cancer.sum() * (1 - sensitivity) + 1e-9))
+    return float((risk[~cancer] < np.sort(risk[cancer])[missed]).mean())
 
 
 def bootstrap(
@@ -155,12 +173,16 @@ def measure(
         "macro_f1_ci": bootstrap(resampled(macro_f1), patients),
         "malignant_auc": auc(risk, cancer),
         "malignant_auc_ci": bootstrap(lambda chosen: auc(risk[chosen], cancer[chosen]), patients),
-        "malignant_threshold": thresholds.urgent,
+        "malignant_threshold": float(np.mean(thresholds.urgent)),
         "malignant_n": int(cancer.sum()),
         "malignant_sensitivity": rate(found, int(cancer.sum())),
         "malignant_sensitivity_ci": wilson(found, int(cancer.sum())),
         "malignant_specificity": rate(spared, int((~cancer).sum())),
         "malignant_specificity_ci": wilson(spared, int((~cancer).sum())),
+        "specificity_at_95_sensitivity": specificity_at_sensitivity(risk, cancer),
+        "specificity_at_95_sensitivity_ci": bootstrap(
+            lambda chosen: specificity_at_sensitivity(risk[chosen], cancer[chosen]), patients
+        ),
         "per_class": {
             code: {
                 "n": int(matrix[i].sum()),
@@ -173,6 +195,10 @@ def measure(
         "ece_ci": bootstrap(lambda chosen: calibration_error(probabilities[chosen], labels[chosen]), patients),
         "accuracy_at_80_coverage": sure_right / sure_n,
         "accuracy_at_80_coverage_ci": wilson(sure_right, sure_n),
+        "error_reduction_at_80_coverage": error_reduction(probabilities, labels),
+        "error_reduction_at_80_coverage_ci": bootstrap(
+            lambda chosen: error_reduction(probabilities[chosen], labels[chosen]), patients
+        ),
         "answered_share": float(answered.mean()),
         "answered_accuracy": rate(answered_right, int(answered.sum())),
         "answered_accuracy_ci": wilson(answered_right, int(answered.sum())),
@@ -181,3 +207,87 @@ def measure(
         "answer_set_mean_size": float(sets.sum(axis=1).mean()),
         "confusion": matrix.tolist(),
     }
+
+
+def measure_repeats(
+    repeats: Sequence[tuple[np.ndarray, Thresholds]],
+    labels: np.ndarray,
+    codes: Sequence[str],
+    malignant: np.ndarray,
+    patients: Sequence[str],
+) -> dict[str, Any]:
+    """Figures of repeated cross-validation: each the mean over the repeats, ready for JSON.
+
+    A repeat is (held-out probabilities [n, classes], each photo's thresholds).  Every interval resamples patients,
+    and takes all repeats of a patient along: repeats make a figure steadier, they are no further patients.
+    `spread` is the lowest and the highest repeat.
+    """
+    cancer = malignant[labels]
+
+    def of_all(figure: Callable[[np.ndarray, Thresholds, np.ndarray], float | None]) -> dict[str, Any]:
+        def mean(chosen: np.ndarray) -> float | None:
+            values = [figure(probabilities, thresholds, chosen) for probabilities, thresholds in repeats]
+            return None if None in values else float(np.mean([value for value in values if value is not None]))
+
+        everyone = np.arange(len(labels))
+        each = [figure(probabilities, thresholds, everyone) for probabilities, thresholds in repeats]
+        known = [value for value in each if value is not None]
+        return {
+            "value": mean(everyone),
+            "ci": bootstrap(mean, patients),
+            "spread": [min(known), max(known)] if known else None,
+        }
+
+    def matrix(probabilities: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        return confusion_matrix(labels[chosen], probabilities[chosen].argmax(axis=1), len(codes))
+
+    def flagged(probabilities: np.ndarray, thresholds: Thresholds, chosen: np.ndarray, sick: bool) -> float | None:
+        urgent = (malignant_probability(probabilities, malignant) >= thresholds.urgent)[chosen]
+        group = cancer[chosen] == sick
+        return float((urgent == sick)[group].mean()) if group.any() else None
+
+    def covered(probabilities: np.ndarray, thresholds: Thresholds, chosen: np.ndarray) -> float:
+        sets = in_answer_set(probabilities, thresholds.conformal)
+        return float(sets[chosen, labels[chosen]].mean())
+
+    def risk(probabilities: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        return malignant_probability(probabilities[chosen], malignant)
+
+    def recall(code: int) -> Callable[[np.ndarray, Thresholds, np.ndarray], float | None]:
+        def of_class(probabilities: np.ndarray, _thresholds: Thresholds, chosen: np.ndarray) -> float | None:
+            those = chosen[labels[chosen] == code]
+            return float((probabilities[those].argmax(axis=1) == code).mean()) if len(those) else None
+
+        return of_class
+
+    figures: dict[str, Callable[[np.ndarray, Thresholds, np.ndarray], float | None]] = {
+        "accuracy": lambda p, t, i: float((p[i].argmax(axis=1) == labels[i]).mean()),
+        "balanced_accuracy": lambda p, t, i: balanced_accuracy(matrix(p, i)),
+        "macro_f1": lambda p, t, i: macro_f1(matrix(p, i)),
+        "malignant_auc": lambda p, t, i: auc(risk(p, i), cancer[i]),
+        "malignant_sensitivity": lambda p, t, i: flagged(p, t, i, True),
+        "malignant_specificity": lambda p, t, i: flagged(p, t, i, False),
+        "specificity_at_95_sensitivity": lambda p, t, i: specificity_at_sensitivity(risk(p, i), cancer[i]),
+        "ece": lambda p, t, i: calibration_error(p[i], labels[i]),
+        "accuracy_at_80_coverage": lambda p, t, i: float(np.divide(*accuracy_at_coverage(p[i], labels[i], 0.8))),
+        "error_reduction_at_80_coverage": lambda p, t, i: error_reduction(p[i], labels[i]),
+        "answer_set_coverage": covered,
+    }
+    result: dict[str, Any] = {
+        "n": len(labels),
+        "patients": len(set(patients)),
+        "classes": list(codes),
+        "repeats": len(repeats),
+    }
+    for name, figure in figures.items():
+        found = of_all(figure)
+        result |= {name: found["value"], f"{name}_ci": found["ci"], f"{name}_spread": found["spread"]}
+    result["per_class"] = {}
+    for index, code in enumerate(codes):
+        found = of_all(recall(index))
+        result["per_class"][code] = {
+            "n": int((labels == index).sum()),
+            "recall": found["value"],
+            "recall_ci": found["ci"],
+        }
+    return result

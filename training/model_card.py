@@ -19,8 +19,10 @@ ROWS = (
     ("Malignant AUC", "malignant_auc"),
     ("Sensitivity for malignant at the urgent threshold", "malignant_sensitivity"),
     ("Specificity at the urgent threshold", "malignant_specificity"),
+    ("Specificity at 95 % sensitivity (ROC)", "specificity_at_95_sensitivity"),
     ("Calibration error (ECE, 10 bins)", "ece"),
     ("Accuracy on the 80 % it is surest of", "accuracy_at_80_coverage"),
+    ("Error reduction on the 80 % it is surest of", "error_reduction_at_80_coverage"),
     ("Answer set holds the truth", "answer_set_coverage"),
 )
 

@@ -11,15 +11,16 @@ The answers join late, as one linear term without a bias: unknown is encoded as 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import keras
 from keras import layers
 
-from training.weights import load_imagenet
+from training.weights import imagenet_tensors, load_imagenet
 
-# EfficientNet-Lite0 (tensorflow/tpu, models/official/efficientnet/lite): repeats, kernel, stride, expansion, channels.
-LITE0_STAGES = (
+# EfficientNet-Lite (tensorflow/tpu, models/official/efficientnet/lite): repeats, kernel, stride, expansion, channels.
+LITE_STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
     (2, 5, 2, 6, 40),
@@ -29,6 +30,43 @@ LITE0_STAGES = (
     (1, 3, 1, 6, 320),
 )
 EPSILON = 1e-3
+STUDENT_SIZE = 64
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How a member of the family differs from Lite0.  Its first and last stage are widened but never deepened."""
+
+    size: int  # side of the input in pixels
+    width: float
+    depth: float
+    cut: int  # tuned from this block upward unless told otherwise: the fifth stage
+
+    def channels(self, base: int) -> int:
+        """The widened number of channels, to the nearest multiple of eight, never a tenth less."""
+        wide = base * self.width
+        near = max(8, int(wide + 4) // 8 * 8)
+        return near + 8 if near < 0.9 * wide else near
+
+    def stages(self) -> list[tuple[int, int, int, int, int]]:
+        last = len(LITE_STAGES) - 1
+        return [
+            (
+                math.ceil(repeats * (1.0 if stage in (0, last) else self.depth)),
+                kernel,
+                stride,
+                expansion,
+                self.channels(base),
+            )
+            for stage, (repeats, kernel, stride, expansion, base) in enumerate(LITE_STAGES)
+        ]
+
+
+LITE = {
+    "lite0": Scaling(224, 1.0, 1.0, 10),
+    "lite1": Scaling(240, 1.0, 1.1, 14),
+    "lite2": Scaling(260, 1.1, 1.2, 14),
+}
 
 
 @dataclass(frozen=True)
@@ -69,27 +107,33 @@ class Network:
         return [tensor.name for tensor in self.model.inputs].index(name)
 
 
+def input_size(name: str) -> int:
+    """The side of a network's input in pixels."""
+    return STUDENT_SIZE if name == "student" else LITE[name].size
+
+
 def build(name: str, classes: int, answers: int, cut: str | None = None, imagenet: bool = True) -> Network:
-    """A network by name, `lite0` or `student`, for so many classes and so wide an encoding of the answers."""
+    """A network by name, `student` or one of LITE, for so many classes and so wide an encoding of the answers."""
     if name == "student":
-        return Network(name, _student(classes, answers), 64, "input")
-    if name != "lite0":
-        raise ValueError(f"There is no network named {name}; there are lite0 and student.")
-    model = _lite0(classes, answers)
+        return Network(name, _student(classes, answers), STUDENT_SIZE, "input")
+    if name not in LITE:
+        raise ValueError(f"There is no network named {name}; there are {', '.join(LITE)} and student.")
+    scaling = LITE[name]
+    model = _lite(name, scaling, classes, answers)
     if imagenet:
-        load_imagenet(model)
+        load_imagenet(model, imagenet_tensors(name))
     for layer in model.layers:
         # Batch norm keeps ImageNet's statistics: a batch of 32 photos is too few to estimate its own.
         if isinstance(layer, layers.BatchNormalization):
             layer.trainable = False
-    return Network(name, model, 224, cut or "block10")
+    return Network(name, model, scaling.size, cut or f"block{scaling.cut}")
 
 
-def _lite0(classes: int, answers: int, size: int = 224) -> keras.Model:
-    image = keras.Input((size, size, 3), name="image")
+def _lite(name: str, scaling: Scaling, classes: int, answers: int) -> keras.Model:
+    image = keras.Input((scaling.size, scaling.size, 3), name="image")
     x = _convolution(image, 32, 3, "stem", strides=2)
     index, channels = 0, 32
-    for repeats, kernel, stride, expansion, width in LITE0_STAGES:
+    for repeats, kernel, stride, expansion, width in scaling.stages():
         for repeat in range(repeats):
             # An identity that names the border between blocks, so that a model can be cut there.
             x = layers.Identity(name=f"block{index}_start")(x)
@@ -104,12 +148,12 @@ def _lite0(classes: int, answers: int, size: int = 224) -> keras.Model:
             x = layers.Add(name=f"block{index}_add")([x, y]) if strides == 1 and channels == width else y
             index, channels = index + 1, width
     features = _convolution(x, 1280, 1, "head")
-    return _heads(image, features, classes, answers, "lite0")
+    return _heads(image, features, classes, answers, name)
 
 
-def _student(classes: int, answers: int, size: int = 64) -> keras.Model:
+def _student(classes: int, answers: int) -> keras.Model:
     """For comparison, after the CNN that this project replaces: one convolution on a thumbnail."""
-    image = keras.Input((size, size, 3), name="image")
+    image = keras.Input((STUDENT_SIZE, STUDENT_SIZE, 3), name="image")
     features = layers.Conv2D(32, 3, activation="relu", name="convolution")(image)
     features = layers.MaxPooling2D(2, name="pooling")(features)
     return _heads(image, features, classes, answers, "student")

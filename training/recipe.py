@@ -10,6 +10,8 @@ from training.classes import code_of, describe
 from training.datasets import DataSet, check, load
 from training.progress import Report
 
+NETWORKS = ("lite2", "lite0", "student")  # the first is the default
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -36,6 +38,13 @@ def student_recipe() -> Recipe:
     return Recipe(epochs=40, learning_rate=5e-3)
 
 
+def recipe_of(network: str, quick: bool = False) -> Recipe:
+    """The default recipe of a network, or of its head alone."""
+    if network == "student":
+        return student_recipe()
+    return quick_recipe() if quick else Recipe()
+
+
 @dataclass(frozen=True)
 class Options:
     """What `train` was asked for."""
@@ -43,18 +52,22 @@ class Options:
     data: Path
     name: str
     out: Path
-    network: str = "lite0"
+    network: str = "lite2"
+    splits: str = "train"  # what is learnt from, such as `train,val`; the rest is measured on
     quick: bool = False
     folds: int = 3
     seed: int = 1
     malignant: tuple[str, ...] = ()
     attribution: str = ""
-    tune_from: int = 10
+    tune_from: int | None = None  # block; None is the network's own choice
     recipe: Recipe = field(default_factory=Recipe)
 
     @property
-    def cut(self) -> str:
-        return "maps" if self.quick else f"block{self.tune_from}"
+    def cut(self) -> str | None:
+        """Where the network is cut (see network.Network); None is where it is by default."""
+        if self.quick:
+            return "maps"
+        return None if self.tune_from is None else f"block{self.tune_from}"
 
     @property
     def bundle(self) -> Path:
@@ -74,7 +87,7 @@ def checked_data(options: Options, report: Report) -> tuple[DataSet, tuple[Bundl
         report.say(f"{split:<12} {label:<24} {photos:>7} {patients:>9}")
     for note in dataset.notes:
         report.say(note)
-    check(dataset)
+    check(dataset, options.splits)
     classes, unsaid = describe(dataset.labels, options.malignant)
     if unsaid:
         report.say(

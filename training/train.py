@@ -13,7 +13,6 @@ from __future__ import annotations
 import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,32 +25,36 @@ from inference.bundle import Bundle, BundleClass
 from inference.engine import Engine
 from training import plots
 from training.calibration import ANSWERED, COVERAGE, SENSITIVITY, Fusion, choose_thresholds, fit_fusion
-from training.datasets import DataSet, check, decode, folds_by_patient
+from training.crossvalidation import cross_validate, out_of_fold
+from training.datasets import DataSet, check, decode
 from training.evaluation import figures, score
 from training.export import export
-from training.metrics import Thresholds, measure
+from training.metrics import Thresholds, measure, measure_repeats
 from training.model_card import model_card
-from training.network import Network, build
+from training.network import Network, build, input_size
 from training.progress import Report
 from training.recipe import Options, Recipe
 from training.spec import describe_bundle
 from training.tuning import Curve, cache_features, limit_threads, tune
 
-TRAINING_SPLIT = "train"
 HELD_OUT_SPLITS = ("val", "test")
 
 
 @dataclass(frozen=True)
-class CrossValidation:
-    """Out-of-fold results on the training split: logits of the photo [n, classes], fold of each photo, curves."""
+class Material:
+    """What a run learns from, decoded: the readable photos of the training splits with labels and answers."""
 
-    photo: np.ndarray
-    fold: np.ndarray
-    curves: list[Curve]
+    training: DataSet
+    pixels: np.ndarray  # uint8 [n, size, size, 3]
+    codes: list[str]
+    labels: np.ndarray  # [n], indices into codes
+    malignant: np.ndarray  # bool [classes]
+    encoding: AnswerEncoding
+    answers: np.ndarray  # float32 [n, width of the encoding]
 
     @property
-    def epochs(self) -> int:
-        return max(1, round(float(np.mean([curve.best_epoch for curve in self.curves]))))
+    def patients(self) -> list[str]:
+        return [example.patient for example in self.training.examples]
 
 
 def run(options: Options, dataset: DataSet, classes: tuple[BundleClass, ...], report: Report) -> Bundle:
@@ -60,76 +63,113 @@ def run(options: Options, dataset: DataSet, classes: tuple[BundleClass, ...], re
     Raises DataError, ExportError or BundleError, each with one sentence.
     """
     started = time.monotonic()
-    keras.utils.set_random_seed(options.seed)
-    limit_threads(2)
-    training, pixels = readable(dataset, options, report)
-    codes = [each.code for each in classes]
-    labels = np.array([codes.index(example.label) for example in training.examples])
-    encoding = AnswerEncoding.fit([example.answers for example in training.examples])
-    answers = np.stack([encoding.encode(example.answers) for example in training.examples])
-
-    network = build(options.network, len(classes), encoding.width, options.cut)
+    material = prepare(options, dataset, classes, report)
+    labels, codes, malignant = material.labels, material.codes, material.malignant
+    network = build(options.network, len(classes), material.encoding.width, options.cut)
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".cache-", dir=options.out) as cache:
-        views = cache_features(network, pixels, options.recipe.views, options.seed, Path(cache), report)
+        views = cache_features(network, material.pixels, options.recipe.views, options.seed, Path(cache), report)
         initial = network.model.get_weights()
-        validation = cross_validate(network, views, labels, training, options, report)
+        validation = cross_validate(network, views, labels, material.training, options, report)
         final = replace(options.recipe, epochs=validation.epochs)
         network.model.set_weights(initial)
         curve = tune_with_progress(network, views, labels, np.arange(len(labels)), final, options.seed, report)
         del views
 
-    malignant = np.array([each.malignant for each in classes])
-    fusion = fit_fusion(validation.photo, answers, labels, encoding, options.seed, options.recipe.tilt)
+    fusion = fit_fusion(
+        validation.photo, material.answers, labels, material.encoding, options.seed, options.recipe.tilt
+    )
     network.model.get_layer("told").set_weights([fusion.weights])
     # The bias goes into the maps, whose mean is the photo's logit, so that stays true.
     kernel, bias = network.model.get_layer("maps").get_weights()
     network.model.get_layer("maps").set_weights([kernel, bias + fusion.bias])
-    fused, alone = fused_out_of_fold(validation, answers, labels, encoding, options)
-    thresholds = choose_thresholds(fused, labels, malignant)
-    patients = [example.patient for example in training.examples]
+    held_out = out_of_fold(validation, material.answers, labels, malignant, material.encoding, options)
+    thresholds = choose_thresholds(held_out.fused, labels, malignant)
     metrics = {
-        "cross_validation": measure(fused, labels, codes, malignant, thresholds, patients),
-        "cross_validation_photo_alone": measure(alone, labels, codes, malignant, thresholds, patients),
+        name: measure(probabilities, labels, codes, malignant, held_out.thresholds, material.patients)
+        for name, probabilities in (
+            ("cross_validation", held_out.fused),
+            ("cross_validation_photo_alone", held_out.alone),
+        )
     }
-    bundle = write_bundle(network, classes, encoding, fusion, thresholds, metrics, dataset, options, final, report)
+    bundle = write_bundle(
+        network, classes, material.encoding, fusion, thresholds, metrics, dataset, options, final, report
+    )
     plots.draw_all(options.out, bundle, [*validation.curves, curve])
     report.say(f"Done in {(time.monotonic() - started) / 60:.1f} minutes: {options.out}")
     return bundle
 
 
+def measure_recipe(
+    options: Options, dataset: DataSet, classes: tuple[BundleClass, ...], repeats: int, report: Report
+) -> dict[str, Any]:
+    """The figures of a recipe by repeated cross-validation over patients, ready for JSON; no model is kept.
+
+    Repeat r deals the patients out with the seed `options.seed` + r.  Raises DataError with one sentence.
+    """
+    material = prepare(options, dataset, classes, report)
+    network = build(options.network, len(classes), material.encoding.width, options.cut)
+    initial = network.model.get_weights()
+    results = []
+    with tempfile.TemporaryDirectory(prefix="skinclinic-crossvalidate-") as cache:
+        views = cache_features(network, material.pixels, options.recipe.views, options.seed, Path(cache), report)
+        for repeat in range(repeats):
+            report.say(f"Repeat {repeat + 1} of {repeats}")
+            network.model.set_weights(initial)
+            again = replace(options, seed=options.seed + repeat)
+            validation = cross_validate(network, views, material.labels, material.training, again, report)
+            results.append(
+                out_of_fold(validation, material.answers, material.labels, material.malignant, material.encoding, again)
+            )
+        del views
+    return {
+        "data": options.data.resolve().name,
+        "splits": options.splits,
+        "manifest_sha256": dataset.split(options.splits).manifest_hash(),
+        "network": options.network,
+        "tuned_from": network.cut,
+        "folds": options.folds,
+        "seed": options.seed,
+        "recipe": asdict(options.recipe),
+        **{
+            part: measure_repeats(
+                [(getattr(each, field), each.thresholds) for each in results],
+                material.labels, material.codes, material.malignant, material.patients,
+            )
+            for part, field in (("with_answers", "fused"), ("photo_alone", "alone"))
+        },
+    }  # fmt: skip
+
+
+def prepare(options: Options, dataset: DataSet, classes: tuple[BundleClass, ...], report: Report) -> Material:
+    """Decode and encode what is learnt from.  Raises DataError if too little of it can be read."""
+    keras.utils.set_random_seed(options.seed)
+    limit_threads(2)
+    training, pixels = readable(dataset, options, report)
+    codes = [each.code for each in classes]
+    encoding = AnswerEncoding.fit([example.answers for example in training.examples])
+    return Material(
+        training=training,
+        pixels=pixels,
+        codes=codes,
+        labels=np.array([codes.index(example.label) for example in training.examples]),
+        malignant=np.array([each.malignant for each in classes]),
+        encoding=encoding,
+        answers=np.stack([encoding.encode(example.answers) for example in training.examples]),
+    )
+
+
 def readable(dataset: DataSet, options: Options, report: Report) -> tuple[DataSet, np.ndarray]:
     """The training photos that can be read, decoded.  Broken ones are listed and skipped."""
-    size = 64 if options.network == "student" else 224
     training, pixels, broken = decode(
-        dataset.split(TRAINING_SPLIT), size, lambda done, total: report.step("Decoding", done, total)
+        dataset.split(options.splits),
+        input_size(options.network),
+        lambda done, total: report.step("Decoding", done, total),
     )
     if broken:
         report.say(f"Skipped {len(broken)} files that cannot be read: {', '.join(broken)}")
-        check(dataset.without(broken))
+        check(dataset.without(broken), options.splits)
     return training, pixels
-
-
-def cross_validate(
-    network: Network, views: np.ndarray, labels: np.ndarray, training: DataSet, options: Options, report: Report
-) -> CrossValidation:
-    fold = folds_by_patient(training, options.folds, options.seed)
-    initial = network.model.get_weights()
-    photo = np.zeros((len(labels), len(training.labels)), np.float32)
-    curves = []
-    for each in range(fold.max() + 1):
-        network.model.set_weights(initial)
-        held, rest = np.flatnonzero(fold == each), np.flatnonzero(fold != each)
-        stage = f"Fold {each + 1} of {fold.max() + 1}"
-        told = partial(_tell_fold, report, stage, options.recipe.epochs)
-        photo[held], curve = tune(network.tail(), views, labels, rest, held, options.recipe, options.seed + each, told)
-        report.say(f"{stage}: best after {curve.best_epoch} epochs, held-out loss {min(curve.held_loss):.3f}")
-        curves.append(curve)
-    return CrossValidation(photo, fold, curves)
-
-
-def _tell_fold(report: Report, stage: str, epochs: int, epoch: int, curve: Curve) -> None:
-    report.step(stage, epoch, epochs, f"held-out loss {curve.held_loss[-1]:.3f}")
 
 
 def tune_with_progress(
@@ -146,21 +186,6 @@ def tune_with_progress(
         lambda epoch, curve: report.step("Whole training split", epoch, recipe.epochs, f"loss {curve.loss[-1]:.3f}"),
     )  # fmt: skip
     return curve
-
-
-def fused_out_of_fold(
-    validation: CrossValidation, answers: np.ndarray, labels: np.ndarray, encoding: AnswerEncoding, options: Options
-) -> tuple[np.ndarray, np.ndarray]:
-    """Held-out probabilities [n, classes] with the answers and without: the fusion too is fitted on other folds."""
-    fused, alone = np.zeros((2, *validation.photo.shape))
-    for each in range(validation.fold.max() + 1):
-        held, rest = validation.fold == each, validation.fold != each
-        fusion = fit_fusion(
-            validation.photo[rest], answers[rest], labels[rest], encoding, options.seed, options.recipe.tilt
-        )
-        fused[held] = fusion.probabilities(validation.photo[held], answers[held])
-        alone[held] = fusion.probabilities(validation.photo[held], np.zeros_like(answers[held]))
-    return fused, alone
 
 
 def write_bundle(
@@ -194,12 +219,13 @@ def write_bundle(
             "conformal": {"threshold": thresholds.conformal, "coverage": COVERAGE},
         },
         attribution=options.attribution,
-        imagenet=options.network == "lite0",
+        imagenet=options.network != "student",
         training={
             "network": options.network,
             "tuned_from": network.cut,
             "seed": options.seed,
             "folds": options.folds,
+            "splits": options.splits,
             "recipe": asdict(final),
             "data": options.data.name,
             "manifest_sha256": dataset.manifest_hash(),
@@ -212,7 +238,7 @@ def write_bundle(
         draft = bundles.write(Path(temporary) / "draft", {**spec, "metrics": {}}, files)
         engine = Engine(Bundle.load(draft))
         for split in HELD_OUT_SPLITS:
-            if split in dataset.splits:
+            if split in dataset.splits and split not in options.splits.split(","):
                 held_out = dataset.split(split)
                 metrics[split] = figures(engine.bundle, score(engine, held_out, report=report))
                 metrics[f"{split}_photo_alone"] = figures(engine.bundle, score(engine, held_out, with_answers=False))

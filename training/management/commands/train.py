@@ -13,7 +13,7 @@ from inference import registry
 from inference.bundle import BundleError
 from training.datasets import DataError
 from training.progress import ConsoleReport
-from training.recipe import Options, Recipe, checked_data, quick_recipe, student_recipe
+from training.recipe import NETWORKS, Options, checked_data, recipe_of
 from training.weights import WeightsError
 
 
@@ -23,11 +23,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--data", type=Path, required=True, help="SPLIT/CLASS/photo.jpg or CLASS/photo.jpg")
         parser.add_argument("--name", help="name of the model (default: made from the data and the time)")
-        parser.add_argument("--network", choices=("lite0", "student"), default="lite0")
+        parser.add_argument("--network", choices=NETWORKS, default=NETWORKS[0])
+        parser.add_argument("--splits", default="train", help="splits to learn from: train (default), or train,val")
         parser.add_argument("--epochs", type=int, help="most epochs of one fit; it stops early")
         parser.add_argument("--folds", type=int, default=3, help="folds for calibration and thresholds (default 3)")
         parser.add_argument("--quick", action="store_true", help="train the head alone: about a minute")
-        parser.add_argument("--tune-from", type=int, default=10, metavar="BLOCK", help="first tuned block, 0-15")
+        parser.add_argument("--tune-from", type=int, metavar="BLOCK", help="first tuned block (default: by network)")
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--out", type=Path, help="output folder (default: var/training/NAME)")
         parser.add_argument("--malignant", default="", help="further classes that are malignant: A,B")
@@ -38,13 +39,9 @@ class Command(BaseCommand):
             raise CommandError("--folds must be at least 2: thresholds are chosen on photos that were held out.")
         if options["epochs"] is not None and options["epochs"] < 1:
             raise CommandError("--epochs must be at least 1.")
-        if not 0 <= options["tune_from"] <= 15:
+        if not 0 <= (options["tune_from"] or 0) <= 15:
             raise CommandError("--tune-from must be from 0 to 15.")
-        recipe = Recipe()
-        if options["network"] == "student":
-            recipe = student_recipe()
-        elif options["quick"]:
-            recipe = quick_recipe()
+        recipe = recipe_of(options["network"], options["quick"])
         if options["epochs"]:
             recipe = replace(recipe, epochs=options["epochs"])
         name = options["name"] or default_name(options["network"], options["data"])
@@ -54,6 +51,7 @@ class Command(BaseCommand):
             name=name,
             out=out,
             network=options["network"],
+            splits=options["splits"],
             quick=options["quick"],
             folds=options["folds"],
             seed=options["seed"],
