@@ -78,6 +78,10 @@ class PhotoOpinion:
         return self.is_done and self.prediction.uncertain  # type: ignore[union-attr]
 
     @property
+    def is_strange(self) -> bool:
+        return self.is_done and self.prediction.strange  # type: ignore[union-attr]
+
+    @property
     def malignant_percent(self) -> str:
         return percent(self.prediction.malignant_probability or 0) if self.prediction else ""
 

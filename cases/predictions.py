@@ -303,6 +303,8 @@ def _store(prediction: Prediction, opinion: Opinion, answers: Answers, *, durati
             malignant_probability=opinion.malignant_probability,
             urgent=opinion.urgent,
             uncertain=opinion.uncertain,
+            novelty=opinion.novelty,
+            strange=opinion.strange,
             maps=opinion.maps.astype(np.float16).tobytes(),
             map_rows=opinion.maps.shape[1],
             map_columns=opinion.maps.shape[2],

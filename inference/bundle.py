@@ -4,6 +4,7 @@
     model.onnx       what is served
     model.keras      what training can go on from
     MODEL_CARD.md    what a person should read first
+    novelty.npz      what notices a picture without a lesion; older bundles have none
 
 bundle.json lists the SHA-256 of every other file and of itself, so a damaged or altered bundle is refused at load.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -22,12 +24,14 @@ from pathlib import Path
 from typing import Any
 
 from inference.answers import AnswerEncoding
+from inference.novelty import Novelty
 
 FORMAT_VERSION = 1
 SPEC_FILE = "bundle.json"
 ONNX_FILE = "model.onnx"
 KERAS_FILE = "model.keras"
 CARD_FILE = "MODEL_CARD.md"
+NOVELTY_FILE = "novelty.npz"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 
 
@@ -59,6 +63,8 @@ class Bundle:
     urgent_threshold: float
     abstain_threshold: float
     conformal_threshold: float
+    novelty: Novelty | None
+    novelty_threshold: float
     spec: dict[str, Any]
 
     @property
@@ -91,7 +97,7 @@ class Bundle:
         _verify(folder, spec)
         try:
             return cls._from_spec(folder, spec)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
             raise BundleError(f"{folder / SPEC_FILE} lacks or garbles a field: {error}.") from None
 
     @classmethod
@@ -115,6 +121,8 @@ class Bundle:
             urgent_threshold=float(thresholds["urgent"]["threshold"]),
             abstain_threshold=float(thresholds["abstain"]["threshold"]),
             conformal_threshold=float(thresholds["conformal"]["threshold"]),
+            novelty=Novelty.load(folder / NOVELTY_FILE) if NOVELTY_FILE in spec["files"] else None,
+            novelty_threshold=float(thresholds["novelty"]["threshold"]) if NOVELTY_FILE in spec["files"] else math.inf,
             spec=spec,
         )
 

@@ -22,7 +22,9 @@ def in_answer_set(probabilities: np.ndarray, threshold: float | np.ndarray) -> n
     held-out photos makes the set hold the right answer as often as the bundle's coverage says, on photos like them.
     `threshold` is one number or one of each photo, [...].
     """
-    return (probabilities >= np.asarray(threshold)[..., None]) | (probabilities >= probabilities.max(axis=-1, keepdims=True))
+    return (probabilities >= np.asarray(threshold)[..., None]) | (
+        probabilities >= probabilities.max(axis=-1, keepdims=True)
+    )
 
 
 def malignant_probability(probabilities: np.ndarray, malignant: np.ndarray) -> np.ndarray:

@@ -23,6 +23,8 @@ class Opinion:
     malignant_probability: float
     urgent: bool  # malignant_probability reaches the bundle's urgent threshold
     uncertain: bool  # the model abstains: a doctor must read
+    novelty: float | None  # how unlike the training photos; None from a bundle without the check
+    strange: bool  # it does not look like a photo of a lesion
     maps: np.ndarray  # float32 [classes, h, w], evidence per place, class order of the bundle
     embedding: np.ndarray  # float32 [d]
 
@@ -53,8 +55,10 @@ class Engine:
 
     def classify(self, image: Image.Image, answers: Answers = UNANSWERED) -> Opinion:
         """The opinion on an upright RGB photo, with the answers that are known."""
-        logits, maps, embedding = self._run(image, answers, ["logits", "maps", "embedding"])
         bundle = self.bundle
+        wanted = ["logits", "maps", "embedding", *(["trunk"] if bundle.novelty else [])]
+        logits, maps, embedding, *trunk = self._run(image, answers, wanted)
+        novelty = float(bundle.novelty.score(trunk[0])) if bundle.novelty else None
         probabilities = calibrated(logits, bundle.temperature)
         order = np.argsort(-probabilities, kind="stable")
         chosen = in_answer_set(probabilities, bundle.conformal_threshold)
@@ -65,6 +69,8 @@ class Engine:
             malignant_probability=malignant,
             urgent=malignant >= bundle.urgent_threshold,
             uncertain=bool(confidence(probabilities) < bundle.abstain_threshold),
+            novelty=novelty,
+            strange=novelty is not None and novelty >= bundle.novelty_threshold,
             maps=np.ascontiguousarray(maps.transpose(2, 0, 1)),
             embedding=embedding,
         )

@@ -2,7 +2,7 @@
 
 Every network has the inputs `image` [n, size, size, 3] (units of `inference.preprocessing`) and `answers`
 [n, k] (encoding of `inference.answers`), and the outputs `probs` [n, classes], `logits` [n, classes],
-`maps` [n, h, w, classes] and `embedding` [n, d].
+`maps` [n, h, w, classes] and `embedding` [n, d]; those with a frozen trunk also its pooled features, `trunk` [n, t].
 
 The last layers are a 1 x 1 convolution to one map per class and its average, so the photo's logit of a class *is*
 the mean of its map: the heat map is free and exact (class activation mapping, Zhou et al. 2016, arXiv:1512.04150).
@@ -126,7 +126,17 @@ def build(name: str, classes: int, answers: int, cut: str | None = None, imagene
         # Batch norm keeps ImageNet's statistics: a batch of 32 photos is too few to estimate its own.
         if isinstance(layer, layers.BatchNormalization):
             layer.trainable = False
-    return Network(name, model, scaling.size, cut or f"block{scaling.cut}")
+    cut = cut or f"block{scaling.cut}"
+    return Network(name, _with_trunk(model, cut), scaling.size, cut)
+
+
+def _with_trunk(model: keras.Model, cut: str) -> keras.Model:
+    """The same model with a further output: what the frozen part sees, averaged over the picture."""
+    if cut == "maps":
+        pooled = layers.Identity(name="trunk")(model.output["embedding"])
+    else:
+        pooled = layers.GlobalAveragePooling2D(name="trunk")(model.get_layer(f"{cut}_start").output)
+    return keras.Model(model.input, {**model.output, "trunk": pooled}, name=model.name)
 
 
 def _lite(name: str, scaling: Scaling, classes: int, answers: int) -> keras.Model:

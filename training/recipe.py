@@ -57,6 +57,7 @@ class Options:
     quick: bool = False
     folds: int = 3
     seed: int = 1
+    not_a_lesion: Path | None = None  # SPLIT/KIND/picture.jpg
     malignant: tuple[str, ...] = ()
     attribution: str = ""
     tune_from: int | None = None  # block; None is the network's own choice

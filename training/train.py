@@ -23,7 +23,8 @@ from inference import bundle as bundles
 from inference.answers import AnswerEncoding
 from inference.bundle import Bundle, BundleClass
 from inference.engine import Engine
-from training import plots
+from inference.novelty import Novelty
+from training import novelty, plots
 from training.calibration import ANSWERED, COVERAGE, SENSITIVITY, Fusion, choose_thresholds, fit_fusion
 from training.crossvalidation import cross_validate, out_of_fold
 from training.datasets import DataSet, check, decode
@@ -35,7 +36,7 @@ from training.network import Network, build, input_size
 from training.progress import Report
 from training.recipe import Options, Recipe
 from training.spec import describe_bundle
-from training.tuning import Curve, cache_features, limit_threads, tune
+from training.tuning import Curve, cache_features, limit_threads, pooled_features, tune
 
 HELD_OUT_SPLITS = ("val", "test")
 
@@ -74,6 +75,7 @@ def run(options: Options, dataset: DataSet, classes: tuple[BundleClass, ...], re
         final = replace(options.recipe, epochs=validation.epochs)
         network.model.set_weights(initial)
         curve = tune_with_progress(network, views, labels, np.arange(len(labels)), final, options.seed, report)
+        check = fit_novelty(network, views, validation.fold, material, options, report)
         del views
 
     fusion = fit_fusion(
@@ -93,7 +95,7 @@ def run(options: Options, dataset: DataSet, classes: tuple[BundleClass, ...], re
         )
     }
     bundle = write_bundle(
-        network, classes, material.encoding, fusion, thresholds, metrics, dataset, options, final, report
+        network, classes, material.encoding, fusion, thresholds, metrics, dataset, options, final, check, report
     )
     plots.draw_all(options.out, bundle, [*validation.curves, curve])
     report.say(f"Done in {(time.monotonic() - started) / 60:.1f} minutes: {options.out}")
@@ -188,6 +190,39 @@ def tune_with_progress(
     return curve
 
 
+@dataclass(frozen=True)
+class NoveltyCheck:
+    """What notices a picture without a lesion, and how well it does."""
+
+    novelty: Novelty
+    figures: dict[str, Any]
+
+
+def fit_novelty(
+    network: Network, views: np.ndarray, fold: np.ndarray, material: Material, options: Options, report: Report
+) -> NoveltyCheck | None:
+    """None for a network without a frozen trunk, whose features say too little about a picture."""
+    trunk = network.trunk()
+    if trunk is None:
+        return None
+    lesions = views[0].astype(np.float32).mean(axis=(1, 2))
+    strangers = kinds = learnt = known = None
+    if options.not_a_lesion:
+        found = novelty.load_strangers(
+            options.not_a_lesion, network.size, lambda done, total: report.step("No lesions", done, total)
+        )
+        if found.broken:
+            report.say(f"Skipped {len(found.broken)} files that cannot be read: {', '.join(found.broken)}")
+        strangers = pooled_features(trunk, found.pixels)
+        # Learnt from whatever is not held out, measured on what is.
+        kinds, learnt = found.kinds, ~np.isin(found.splits, HELD_OUT_SPLITS)
+        known = strangers[learnt]
+    figures = novelty.figures(lesions, fold, material.patients, strangers, kinds, learnt)
+    for kind, row in figures["kinds"].items():
+        report.say(f"Not a lesion, {kind}: n = {row['n']}, AUROC {row['auroc']:.3f}, unseen {row['auroc_unseen']:.3f}")
+    return NoveltyCheck(novelty.fit(lesions, known), figures)
+
+
 def write_bundle(
     network: Network,
     classes: tuple[BundleClass, ...],
@@ -198,6 +233,7 @@ def write_bundle(
     dataset: DataSet,
     options: Options,
     final: Recipe,
+    check: NoveltyCheck | None,
     report: Report,
 ) -> Bundle:
     """Export, measure the export through the serving engine, and write the bundle with its figures and card."""
@@ -217,6 +253,7 @@ def write_bundle(
             },
             "abstain": {"threshold": thresholds.abstain, "answered_share": ANSWERED},
             "conformal": {"threshold": thresholds.conformal, "coverage": COVERAGE},
+            **({"novelty": check.figures} if check else {}),
         },
         attribution=options.attribution,
         imagenet=options.network != "student",
@@ -235,6 +272,9 @@ def write_bundle(
     with tempfile.TemporaryDirectory(prefix=".export-", dir=options.out) as temporary:
         report.say("Exporting …")
         files = export(network.model, Path(temporary))
+        if check:
+            files[bundles.NOVELTY_FILE] = Path(temporary) / bundles.NOVELTY_FILE
+            check.novelty.save(files[bundles.NOVELTY_FILE])
         draft = bundles.write(Path(temporary) / "draft", {**spec, "metrics": {}}, files)
         engine = Engine(Bundle.load(draft))
         for split in HELD_OUT_SPLITS:

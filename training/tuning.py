@@ -70,6 +70,13 @@ def cache_features(
     return features
 
 
+def pooled_features(trunk: keras.Model, pixels: np.ndarray) -> np.ndarray:
+    """What the frozen part sees of each picture, averaged over it: uint8 [n, size, size, 3] to float32 [n, d]."""
+    forward = tf.function(lambda batch: tf.reduce_mean(trunk(batch, training=False), axis=(1, 2)))
+    batches = [pixels[start : start + BATCH] for start in range(0, len(pixels), BATCH)]
+    return np.concatenate([forward(tf.constant(model_units(batch))).numpy() for batch in batches])
+
+
 def tune(
     tail: keras.Model,
     features: np.ndarray,

@@ -26,11 +26,12 @@ class PredictionAdmin(ReadOnly, RecordAdmin):
         "opinion",
         "urgent",
         "uncertain",
+        "strange",
         "queued_at",
         "duration_ms",
         "attempts",
     ]
-    list_filter = [clinic_at("image__case__clinic"), "state", "urgent", "uncertain", "model_version"]
+    list_filter = [clinic_at("image__case__clinic"), "state", "urgent", "uncertain", "strange", "model_version"]
     list_select_related = ["image__case", "model_version"]
     search_fields = ["image__case__number"]
     search_help_text = _("A case's number, or the patient's name, MRN or birth date")
@@ -53,6 +54,8 @@ class PredictionAdmin(ReadOnly, RecordAdmin):
         "malignant_probability",
         "urgent",
         "uncertain",
+        "strange",
+        "novelty",
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:

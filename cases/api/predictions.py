@@ -63,9 +63,13 @@ class PredictionSerializer(serializers.ModelSerializer):
             "malignant_probability",
             "urgent",
             "uncertain",
+            "novelty",
+            "strange",
         ]
         read_only_fields = fields
         extra_kwargs = {
+            "novelty": {"help_text": "how unlike the photos that the model learnt from; null without that check"},
+            "strange": {"help_text": "it does not look like a photo of a lesion: a doctor must look at it"},
             "uncertain": {"help_text": "the model abstains: a doctor must read"},
             "reason": {"help_text": "why there is no result, for people"},
         }

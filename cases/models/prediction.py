@@ -50,6 +50,9 @@ class Prediction(models.Model):
     malignant_probability = models.FloatField(_("probability of malignancy"), null=True, editable=False)
     urgent = models.BooleanField(_("urgent flag"), default=False, editable=False)
     uncertain = models.BooleanField(_("uncertain"), default=False, editable=False)
+    # How unlike the training photos the picture is; empty from a model without that check.
+    novelty = models.FloatField(_("novelty"), null=True, editable=False)
+    strange = models.BooleanField(_("does not look like a lesion photo"), default=False, editable=False)
     # float16, C order; `maps` is [classes, rows, columns] with map_rows x map_columns a class.
     maps = models.BinaryField(null=True, editable=False)
     map_rows = models.PositiveSmallIntegerField(null=True, editable=False)

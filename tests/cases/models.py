@@ -18,7 +18,7 @@ def registered_model(state: str = ModelState.ACTIVE) -> ModelVersion:
     )
 
 
-def opinion(first: str = "NEV", *, urgent: bool = False, uncertain: bool = False) -> Opinion:
+def opinion(first: str = "NEV", *, urgent: bool = False, uncertain: bool = False, strange: bool = False) -> Opinion:
     """An opinion as the engine gives it, with `first` on top and its evidence in the upper left."""
     probabilities = {first: 0.75, **{code: 0.05 for code in CLASSES if code != first}}
     maps = np.zeros((len(CLASSES), 7, 7), np.float32)
@@ -29,6 +29,8 @@ def opinion(first: str = "NEV", *, urgent: bool = False, uncertain: bool = False
         malignant_probability=0.8 if urgent else 0.1,
         urgent=urgent,
         uncertain=uncertain,
+        novelty=None,
+        strange=strange,
         maps=maps,
         embedding=np.arange(16, dtype=np.float32),
     )

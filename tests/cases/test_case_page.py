@@ -157,6 +157,16 @@ def test_an_uncertain_opinion_offers_nothing_to_agree_with(alma, case, look):
     assert "data-agree" not in html
 
 
+def test_a_strange_picture_is_said_to_be_one_and_keeps_its_opinion(alma, case, look):
+    opinion_on(case, strange=True)
+
+    html = look(alma.doctor, case)
+
+    assert "This does not look like a photo of a lesion." in html
+    assert "ai-rank" in html
+    assert "data-agree" not in html
+
+
 def test_a_pending_opinion_asks_again_ever_more_seldom(alma, case, sign_in, look):
     opinion_on(case, **QUEUED)
     assert "load delay:1s" in look(alma.doctor, case)

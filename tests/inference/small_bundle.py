@@ -9,8 +9,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from inference import bundle
 from inference.answers import AnswerEncoding
+from inference.novelty import Novelty
 
 SIZE = 16
+NOVELTY_THRESHOLD = 1.0
 ENCODING = AnswerEncoding(
     age_mean=55.0,
     age_scale=15.0,
@@ -41,14 +43,19 @@ def spec(**changes: Any) -> dict[str, Any]:
     }
 
 
-def write(folder: Path, seed: int = 3, **changes: Any) -> Path:
+def write(folder: Path, seed: int = 3, novelty: Novelty | None = None, **changes: Any) -> Path:
     """A valid bundle in `folder`/small-1; `changes` replace fields of its description."""
     source = folder / "sources"
     source.mkdir(parents=True, exist_ok=True)
     onnx.save(network(seed), source / bundle.ONNX_FILE)
     (source / bundle.CARD_FILE).write_text("# small-1\n")
     files = {name: source / name for name in (bundle.ONNX_FILE, bundle.CARD_FILE)}
-    return bundle.write(folder / "small-1", spec(**changes), files)
+    described = spec(**changes)
+    if novelty:
+        files[bundle.NOVELTY_FILE] = source / bundle.NOVELTY_FILE
+        novelty.save(files[bundle.NOVELTY_FILE])
+        described["thresholds"] = {**described["thresholds"], "novelty": {"threshold": NOVELTY_THRESHOLD}}
+    return bundle.write(folder / "small-1", described, files)
 
 
 def network(seed: int) -> onnx.ModelProto:
@@ -65,6 +72,7 @@ def network(seed: int) -> onnx.ModelProto:
         helper.make_node("Conv", ["features", "heads"], ["planar_maps"]),
         helper.make_node("Transpose", ["planar_maps"], ["maps"], perm=[0, 2, 3, 1]),
         helper.make_node("ReduceMean", ["features"], ["embedding"], axes=[2, 3], keepdims=0),
+        helper.make_node("ReduceMean", ["filtered"], ["trunk"], axes=[2, 3], keepdims=0),
         helper.make_node("ReduceMean", ["planar_maps"], ["photo"], axes=[2, 3], keepdims=0),
         helper.make_node("MatMul", ["answers", "told_weights"], ["told"]),
         helper.make_node("Add", ["photo", "told"], ["logits"]),
@@ -78,7 +86,10 @@ def network(seed: int) -> onnx.ModelProto:
         nodes,
         "small",
         [tensor("image", SIZE, SIZE, 3), tensor("answers", ENCODING.width)],
-        [tensor("probs", classes), tensor("logits", classes), tensor("maps", 4, 4, classes), tensor("embedding", 4)],
+        [
+            *(tensor("probs", classes), tensor("logits", classes), tensor("maps", 4, 4, classes)),
+            *(tensor("embedding", 4), tensor("trunk", 4)),
+        ],
         [
             constant("filters", 4, 3, 4, 4),
             constant("heads", classes, 4, 1, 1),

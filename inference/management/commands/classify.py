@@ -46,6 +46,8 @@ class Command(BaseCommand):
                         "malignant_probability": opinion.malignant_probability,
                         "urgent": opinion.urgent,
                         "uncertain": opinion.uncertain,
+                        "novelty": opinion.novelty,
+                        "strange": opinion.strange,
                     },
                     indent=2,
                 )
@@ -59,6 +61,8 @@ class Command(BaseCommand):
         self.stdout.write(f"* together right in about {coverage:.0%} of photos like those it was tested on")
         if any(each.malignant for each in bundle.conditions):
             self.stdout.write(f"Malignant: {opinion.malignant_probability:.1%}{' - URGENT' if opinion.urgent else ''}")
+        if opinion.strange:
+            self.stdout.write("This does not look like a photo of a lesion. A doctor must look at it.")
         if opinion.uncertain:
             self.stdout.write("Uncertain: a doctor must read this one.")
         self.stdout.write(f"Model {bundle.name}. It supports a decision and does not make one.")

@@ -31,6 +31,9 @@ class Command(BaseCommand):
         parser.add_argument("--tune-from", type=int, metavar="BLOCK", help="first tuned block (default: by network)")
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--out", type=Path, help="output folder (default: var/training/NAME)")
+        parser.add_argument(
+            "--not-a-lesion", type=Path, help="SPLIT/KIND/picture.jpg, to learn what is no lesion photo"
+        )
         parser.add_argument("--malignant", default="", help="further classes that are malignant: A,B")
         parser.add_argument("--attribution", default="", help="a sentence on the data that the model must carry")
 
@@ -52,6 +55,7 @@ class Command(BaseCommand):
             out=out,
             network=options["network"],
             splits=options["splits"],
+            not_a_lesion=options["not_a_lesion"],
             quick=options["quick"],
             folds=options["folds"],
             seed=options["seed"],
