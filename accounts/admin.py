@@ -56,9 +56,9 @@ class History(AuditlogHistoryAdminMixin):
 
 @admin.register(Clinic)
 class ClinicAdmin(History, admin.ModelAdmin):
-    list_display = ["name", "time_zone", "created_at"]
+    list_display = ["name", "time_zone", "answer_set_coverage", "created_at"]
     search_fields = ["name"]
-    fields = ["name", "time_zone", "created_at"]
+    fields = ["name", "time_zone", "answer_set_coverage", "created_at"]
     readonly_fields = ["created_at"]
 
     def rows(self, person: User) -> QuerySet[Clinic]:

@@ -31,6 +31,15 @@ class Clinic(models.Model):
         validators=[validate_time_zone],
         help_text=_("like Europe/Vienna"),
     )
+    answer_set_coverage = models.PositiveSmallIntegerField(
+        _("coverage of the AI's answer sets, %"),
+        default=90,
+        choices=[(80, "80 %"), (90, "90 %"), (95, "95 %"), (99, "99 %")],
+        help_text=_(
+            "How often the set of conditions that the AI names shall hold the right one. A higher coverage names more "
+            "conditions. It counts for predictions from now on."
+        ),
+    )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     class Meta:

@@ -24,7 +24,8 @@ class Thresholds:
     """Limits of one model as shares of 1; None where its bundle cannot be read here."""
 
     urgent: float | None = None
-    coverage: float | None = None
+    sensitivity: float | None = None
+    specificity: float | None = None
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,19 @@ class PhotoOpinion:
         return percent(self.thresholds.urgent) if self.thresholds.urgent is not None else ""
 
     @property
+    def flag_catches(self) -> str:
+        """The share of cancers that the urgent flag caught on held-out photos."""
+        return percent(self.thresholds.sensitivity) if self.thresholds.sensitivity is not None else ""
+
+    @property
+    def flag_spares(self) -> str:
+        """The share of other lesions that it left alone there."""
+        return percent(self.thresholds.specificity) if self.thresholds.specificity is not None else ""
+
+    @property
     def coverage_percent(self) -> str:
-        return percent(self.thresholds.coverage) if self.thresholds.coverage is not None else ""
+        coverage = self.prediction.answer_set_coverage if self.prediction else None
+        return percent(coverage / 100) if coverage else ""
 
     @property
     def answer_set_in_words(self) -> str:
@@ -273,4 +285,5 @@ def _read_thresholds(folder: Path, sha256: str) -> Thresholds:
     bundle = Bundle.load(folder)
     if bundle.sha256 != sha256:
         raise BundleError(f"The bundle in {folder.name} is not the one that was registered.")
-    return Thresholds(bundle.urgent_threshold, bundle.spec["thresholds"]["conformal"].get("coverage"))
+    urgent = bundle.spec["thresholds"]["urgent"]
+    return Thresholds(bundle.urgent_threshold, urgent.get("sensitivity"), urgent.get("specificity"))

@@ -216,7 +216,7 @@ def claim(prediction_id: UUID) -> Prediction | None:
         return None
     # None: between both statements the row was queued again, so somebody will claim it anew.
     return (
-        Prediction.objects.select_related("model_version", "image__case__lesion__patient")
+        Prediction.objects.select_related("model_version", "image__case__lesion__patient", "image__case__clinic")
         .filter(id=prediction_id, claim_token=token)
         .first()
     )
@@ -249,7 +249,8 @@ def _compute(prediction: Prediction) -> tuple[Opinion, Answers]:
         engine = registry.engine(prediction.model_version)
     except BundleError as error:
         raise InputRefused(_("The model cannot be loaded: %(why)s") % {"why": error}) from error
-    return engine.classify(_picture(image), answers), answers
+    coverage = image.case.clinic.answer_set_coverage
+    return engine.classify(_picture(image), answers, coverage), answers
 
 
 def _picture(image: LesionImage) -> Image.Image:
@@ -300,6 +301,7 @@ def _store(prediction: Prediction, opinion: Opinion, answers: Answers, *, durati
             answers=vars(answers),
             probabilities=[[code, round(p, 6)] for code, p in opinion.probabilities.items()],
             answer_set=list(opinion.answer_set),
+            answer_set_coverage=opinion.coverage,
             malignant_probability=opinion.malignant_probability,
             urgent=opinion.urgent,
             uncertain=opinion.uncertain,

@@ -62,7 +62,7 @@ class Bundle:
     temperature: float
     urgent_threshold: float
     abstain_threshold: float
-    conformal_threshold: float
+    conformal: Mapping[int, float]  # threshold of an answer set, by its coverage in per cent
     novelty: Novelty | None
     novelty_threshold: float
     spec: dict[str, Any]
@@ -75,6 +75,10 @@ class Bundle:
     @property
     def onnx_file(self) -> Path:
         return self.path / ONNX_FILE
+
+    def coverage(self, wanted: int) -> int:
+        """The coverage in per cent that answer sets can have: the wanted one, else the next higher on offer."""
+        return min((each for each in self.conformal if each >= wanted), default=max(self.conformal))
 
     @classmethod
     def load(cls, folder: Path | str) -> Bundle:
@@ -120,7 +124,7 @@ class Bundle:
             temperature=float(spec["temperature"]),
             urgent_threshold=float(thresholds["urgent"]["threshold"]),
             abstain_threshold=float(thresholds["abstain"]["threshold"]),
-            conformal_threshold=float(thresholds["conformal"]["threshold"]),
+            conformal=_conformal(thresholds["conformal"]),
             novelty=Novelty.load(folder / NOVELTY_FILE) if NOVELTY_FILE in spec["files"] else None,
             novelty_threshold=float(thresholds["novelty"]["threshold"]) if NOVELTY_FILE in spec["files"] else math.inf,
             spec=spec,
@@ -165,6 +169,16 @@ def write(folder: Path | str, spec: Mapping[str, Any], files: Mapping[str, Path]
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     return folder
+
+
+def _conformal(spec: Mapping[str, float]) -> dict[int, float]:
+    """Thresholds by coverage; the first bundles had one, as `threshold` and `coverage`."""
+    if "threshold" in spec:
+        return {round(100 * spec["coverage"]): float(spec["threshold"])}
+    found = {int(wanted): float(threshold) for wanted, threshold in spec.items()}
+    if not found:
+        raise ValueError("conformal")
+    return dict(sorted(found.items()))
 
 
 def spec_hash(spec: Mapping[str, Any]) -> str:

@@ -13,13 +13,16 @@ from inference.bundle import Bundle, BundleError
 from inference.decision import calibrated, confidence, in_answer_set, malignant_probability
 from inference.preprocessing import prepare
 
+COVERAGE = 90  # per cent of photos whose answer set holds the truth, unless a clinic chooses otherwise
+
 
 @dataclass(frozen=True)
 class Opinion:
     """What the model says.  It supports a decision and does not make one."""
 
     probabilities: dict[str, float]  # class code -> calibrated probability, highest first
-    answer_set: tuple[str, ...]  # smallest set that reaches the bundle's coverage, likeliest first
+    answer_set: tuple[str, ...]  # smallest set that reaches the coverage, likeliest first
+    coverage: int  # how often, in per cent, such sets hold the truth
     malignant_probability: float
     urgent: bool  # malignant_probability reaches the bundle's urgent threshold
     uncertain: bool  # the model abstains: a doctor must read
@@ -53,19 +56,21 @@ class Engine:
         """Uncalibrated logits, float32 [classes]; what training and evaluation choose thresholds from."""
         return self._run(image, answers, ["logits"])[0]
 
-    def classify(self, image: Image.Image, answers: Answers = UNANSWERED) -> Opinion:
-        """The opinion on an upright RGB photo, with the answers that are known."""
+    def classify(self, image: Image.Image, answers: Answers = UNANSWERED, coverage: int = COVERAGE) -> Opinion:
+        """The opinion on an upright RGB photo, with the answers that are known; `coverage` in per cent."""
         bundle = self.bundle
         wanted = ["logits", "maps", "embedding", *(["trunk"] if bundle.novelty else [])]
         logits, maps, embedding, *trunk = self._run(image, answers, wanted)
         novelty = float(bundle.novelty.score(trunk[0])) if bundle.novelty else None
         probabilities = calibrated(logits, bundle.temperature)
         order = np.argsort(-probabilities, kind="stable")
-        chosen = in_answer_set(probabilities, bundle.conformal_threshold)
+        coverage = bundle.coverage(coverage)
+        chosen = in_answer_set(probabilities, bundle.conformal[coverage])
         malignant = float(malignant_probability(probabilities, self._malignant))
         return Opinion(
             probabilities={bundle.classes[i]: float(probabilities[i]) for i in order},
             answer_set=tuple(bundle.classes[i] for i in order if chosen[i]),
+            coverage=coverage,
             malignant_probability=malignant,
             urgent=malignant >= bundle.urgent_threshold,
             uncertain=bool(confidence(probabilities) < bundle.abstain_threshold),

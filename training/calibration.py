@@ -15,7 +15,7 @@ from inference.decision import calibrated, confidence, malignant_probability
 from training.metrics import Thresholds
 
 SENSITIVITY = 0.95
-COVERAGE = 0.9
+COVERAGES = (80, 90, 95, 99)  # per cent; a clinic chooses one of them
 ANSWERED = 0.8
 COPIES = 8  # how many times each photo is seen with other answers hidden
 NEVER = 1.01  # a threshold that no probability reaches
@@ -105,20 +105,32 @@ def fit_fusion(
     )
 
 
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature under which held-out logits [n, classes] are likeliest (Guo et al. 2017, arXiv:1706.04599)."""
+    from scipy.optimize import minimize_scalar
+
+    rows = np.arange(len(labels))
+
+    def loss(temperature: float) -> float:
+        return float(-np.log(np.maximum(calibrated(logits, temperature)[rows, labels], 1e-12)).mean())
+
+    return float(minimize_scalar(loss, bounds=(0.2, 5.0), method="bounded").x)
+
+
 def choose_thresholds(probabilities: np.ndarray, labels: np.ndarray, malignant: np.ndarray) -> Thresholds:
     """Thresholds from held-out probabilities [n, classes].
 
     urgent: the highest that still flags 95 % of the malignant.  abstain: the one that 80 % of the photos pass.
-    conformal: classes at or above it hold the truth in 90 % of photos, with the finite-sample correction of split
+    conformal: classes at or above it hold the truth in that share of photos, with the finite-sample correction of split
     conformal prediction (Angelopoulos & Bates 2021, arXiv:2107.07511, section 1).
     """
     cancer = malignant[labels]
     risk = np.sort(malignant_probability(probabilities, malignant)[cancer])
     missed = int(np.floor(len(risk) * (1 - SENSITIVITY) + 1e-9))
     truth = np.sort(probabilities[np.arange(len(labels)), labels])
-    outside = int(np.floor((len(truth) + 1) * (1 - COVERAGE) + 1e-9))
+    outside = {wanted: int(np.floor((len(truth) + 1) * (1 - wanted / 100) + 1e-9)) for wanted in COVERAGES}
     return Thresholds(
         urgent=float(risk[missed]) if len(risk) else NEVER,
         abstain=float(np.quantile(confidence(probabilities), 1 - ANSWERED)),
-        conformal=float(truth[outside - 1]) if outside >= 1 else 0.0,
+        conformal={wanted: float(truth[left - 1]) if left >= 1 else 0.0 for wanted, left in outside.items()},
     )

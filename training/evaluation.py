@@ -66,7 +66,7 @@ def score(engine: Engine, dataset: DataSet, with_answers: bool = True, report: R
 def figures(bundle: Bundle, scored: Scored) -> dict[str, Any]:
     """Every figure of `training.metrics.measure`, and accuracy by group."""
     malignant = np.array([each.malignant for each in bundle.conditions])
-    thresholds = Thresholds(bundle.urgent_threshold, bundle.abstain_threshold, bundle.conformal_threshold)
+    thresholds = Thresholds(bundle.urgent_threshold, bundle.abstain_threshold, bundle.conformal)
     patients = [example.patient for example in scored.examples]
     return {
         "model": bundle.name,

@@ -8,7 +8,7 @@ resemble each other.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ class Thresholds:
 
     urgent: float | np.ndarray
     abstain: float | np.ndarray
-    conformal: float | np.ndarray
+    conformal: Mapping[int, float | np.ndarray]  # by the coverage in per cent that an answer set is to have
 
 
 def wilson(hits: int, n: int) -> list[float] | None:
@@ -152,8 +152,6 @@ def measure(
     sure_right, sure_n = accuracy_at_coverage(probabilities, labels, 0.8)
     answered = confidence(probabilities) >= thresholds.abstain
     answered_right = int((predicted == labels)[answered].sum())
-    sets = in_answer_set(probabilities, thresholds.conformal)
-    covered = int(sets[np.arange(n), labels].sum())
 
     def resampled(figure: Callable[[np.ndarray], float]) -> Callable[[np.ndarray], float]:
         return lambda chosen: figure(confusion_matrix(labels[chosen], predicted[chosen], classes))
@@ -202,10 +200,22 @@ def measure(
         "answered_share": float(answered.mean()),
         "answered_accuracy": rate(answered_right, int(answered.sum())),
         "answered_accuracy_ci": wilson(answered_right, int(answered.sum())),
-        "answer_set_coverage": covered / n,
-        "answer_set_coverage_ci": wilson(covered, n),
-        "answer_set_mean_size": float(sets.sum(axis=1).mean()),
+        "answer_sets": {
+            str(wanted): _answer_sets(probabilities, labels, threshold)
+            for wanted, threshold in thresholds.conformal.items()
+        },
         "confusion": matrix.tolist(),
+    }
+
+
+def _answer_sets(probabilities: np.ndarray, labels: np.ndarray, threshold: float | np.ndarray) -> dict[str, Any]:
+    """How often the answer set holds the truth, and how many conditions it names on average."""
+    sets = in_answer_set(probabilities, threshold)
+    covered = int(sets[np.arange(len(labels)), labels].sum())
+    return {
+        "coverage": covered / len(labels),
+        "coverage_ci": wilson(covered, len(labels)),
+        "mean_size": float(sets.sum(axis=1).mean()),
     }
 
 
@@ -246,9 +256,12 @@ def measure_repeats(
         group = cancer[chosen] == sick
         return float((urgent == sick)[group].mean()) if group.any() else None
 
-    def covered(probabilities: np.ndarray, thresholds: Thresholds, chosen: np.ndarray) -> float:
-        sets = in_answer_set(probabilities, thresholds.conformal)
-        return float(sets[chosen, labels[chosen]].mean())
+    def covered(wanted: int) -> Callable[[np.ndarray, Thresholds, np.ndarray], float | None]:
+        def at_coverage(probabilities: np.ndarray, thresholds: Thresholds, chosen: np.ndarray) -> float:
+            sets = in_answer_set(probabilities, thresholds.conformal[wanted])
+            return float(sets[chosen, labels[chosen]].mean())
+
+        return at_coverage
 
     def risk(probabilities: np.ndarray, chosen: np.ndarray) -> np.ndarray:
         return malignant_probability(probabilities[chosen], malignant)
@@ -271,7 +284,6 @@ def measure_repeats(
         "ece": lambda p, t, i: calibration_error(p[i], labels[i]),
         "accuracy_at_80_coverage": lambda p, t, i: float(np.divide(*accuracy_at_coverage(p[i], labels[i], 0.8))),
         "error_reduction_at_80_coverage": lambda p, t, i: error_reduction(p[i], labels[i]),
-        "answer_set_coverage": covered,
     }
     result: dict[str, Any] = {
         "n": len(labels),
@@ -282,6 +294,10 @@ def measure_repeats(
     for name, figure in figures.items():
         found = of_all(figure)
         result |= {name: found["value"], f"{name}_ci": found["ci"], f"{name}_spread": found["spread"]}
+    result["answer_sets"] = {}
+    for wanted in repeats[0][1].conformal:
+        found = of_all(covered(wanted))
+        result["answer_sets"][str(wanted)] = {"coverage": found["value"], "coverage_ci": found["ci"]}
     result["per_class"] = {}
     for index, code in enumerate(codes):
         found = of_all(recall(index))

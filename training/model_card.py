@@ -23,7 +23,6 @@ ROWS = (
     ("Calibration error (ECE, 10 bins)", "ece"),
     ("Accuracy on the 80 % it is surest of", "accuracy_at_80_coverage"),
     ("Error reduction on the 80 % it is surest of", "error_reduction_at_80_coverage"),
-    ("Answer set holds the truth", "answer_set_coverage"),
 )
 
 
@@ -77,8 +76,9 @@ def model_card(spec: dict[str, Any]) -> str:
         ),
         f"- Uncertain when the likeliest answer has less than {thresholds['abstain']['threshold']:.3f}: "
         f"{1 - thresholds['abstain']['answered_share']:.0%} of held-out photos.",
-        f"- Answer set: every class with {thresholds['conformal']['threshold']:.3f} or more, which holds the truth "
-        f"in {thresholds['conformal']['coverage']:.0%} of photos like these.",
+        "- Answer set, at the coverage that a clinic chooses: every class with "
+        + ", ".join(f"{threshold:.3f} or more for {wanted} %" for wanted, threshold in thresholds["conformal"].items())
+        + ".",
         "",
         "## Limits",
         "- The figures hold for photos like those it was trained on; another camera, clinic or population needs its "

@@ -17,12 +17,12 @@ NETWORKS = ("lite2", "lite0", "student")  # the first is the default
 class Recipe:
     """How a tail is tuned.  The defaults were chosen by grouped cross-validation: docs/model-experiments.md."""
 
-    epochs: int = 14
+    epochs: int = 10
     learning_rate: float = 3e-4
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
     class_power: float = 0.5  # loss weight of a class: (mean count / its count) ** power
-    mix: float = 0.0  # mixup (Zhang et al. 2018, arXiv:1710.09412) of features, Beta(mix, mix); 0 is off
+    distil: float = 0.5  # share of the labels that comes from networks which had not seen the photo; 0 is off
     average: float = 0.99  # exponential moving average of the weights
     views: int = 16
     tilt: float = 0.3  # how far rare classes are preferred when it is a close call: see calibration.tilt
@@ -30,12 +30,12 @@ class Recipe:
 
 def quick_recipe() -> Recipe:
     """The head alone on frozen features: two views, a head can take a larger step."""
-    return Recipe(epochs=30, learning_rate=2e-3, views=2)
+    return Recipe(epochs=30, learning_rate=2e-3, views=2, distil=0.0)
 
 
 def student_recipe() -> Recipe:
     """The small network starts from nothing, so it needs larger steps and more of them."""
-    return Recipe(epochs=40, learning_rate=5e-3)
+    return Recipe(epochs=40, learning_rate=5e-3, distil=0.0)
 
 
 def recipe_of(network: str, quick: bool = False) -> Recipe:
@@ -56,6 +56,7 @@ class Options:
     splits: str = "train"  # what is learnt from, such as `train,val`; the rest is measured on
     quick: bool = False
     folds: int = 3
+    nested: bool = False  # let the teachers of a fold not see its patients either: stricter figures, thrice the time
     seed: int = 1
     not_a_lesion: Path | None = None  # SPLIT/KIND/picture.jpg
     malignant: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ from inference.bundle import Bundle, BundleClass
 from inference.engine import Engine
 from inference.novelty import Novelty
 from training import novelty, plots
-from training.calibration import ANSWERED, COVERAGE, SENSITIVITY, Fusion, choose_thresholds, fit_fusion
+from training.calibration import ANSWERED, SENSITIVITY, Fusion, choose_thresholds, fit_fusion
 from training.crossvalidation import cross_validate, out_of_fold
 from training.datasets import DataSet, check, decode
 from training.evaluation import figures, score
@@ -72,9 +72,10 @@ def run(options: Options, dataset: DataSet, classes: tuple[BundleClass, ...], re
         views = cache_features(network, material.pixels, options.recipe.views, options.seed, Path(cache), report)
         initial = network.model.get_weights()
         validation = cross_validate(network, views, labels, material.training, options, report)
-        final = replace(options.recipe, epochs=validation.epochs)
+        # A network that learns from soft labels does not overfit within its epochs; another is stopped in time.
+        final = options.recipe if options.recipe.distil else replace(options.recipe, epochs=validation.epochs)
         network.model.set_weights(initial)
-        curve = tune_with_progress(network, views, labels, np.arange(len(labels)), final, options.seed, report)
+        curve = tune_with_progress(network, views, labels, validation.soft, final, options.seed, report)
         check = fit_novelty(network, views, validation.fold, material, options, report)
         del views
 
@@ -131,6 +132,7 @@ def measure_recipe(
         "network": options.network,
         "tuned_from": network.cut,
         "folds": options.folds,
+        "nested": options.nested,
         "seed": options.seed,
         "recipe": asdict(options.recipe),
         **{
@@ -178,16 +180,16 @@ def tune_with_progress(
     network: Network,
     views: np.ndarray,
     labels: np.ndarray,
-    chosen: np.ndarray,
+    soft: np.ndarray | None,
     recipe: Recipe,
     seed: int,
     report: Report,
 ) -> Curve:
-    _none, curve = tune(
-        network.tail(), views, labels, chosen, np.arange(0), recipe, seed,
+    return tune(
+        network.tail(), views, labels, np.arange(len(labels)), np.arange(0), recipe, seed,
         lambda epoch, curve: report.step("Whole training split", epoch, recipe.epochs, f"loss {curve.loss[-1]:.3f}"),
+        soft,
     )  # fmt: skip
-    return curve
 
 
 @dataclass(frozen=True)
@@ -252,7 +254,7 @@ def write_bundle(
                 "specificity": cv["malignant_specificity"],
             },
             "abstain": {"threshold": thresholds.abstain, "answered_share": ANSWERED},
-            "conformal": {"threshold": thresholds.conformal, "coverage": COVERAGE},
+            "conformal": {str(wanted): threshold for wanted, threshold in thresholds.conformal.items()},
             **({"novelty": check.figures} if check else {}),
         },
         attribution=options.attribution,
@@ -263,6 +265,7 @@ def write_bundle(
             "seed": options.seed,
             "folds": options.folds,
             "splits": options.splits,
+            "nested": options.nested,
             "recipe": asdict(final),
             "data": options.data.name,
             "manifest_sha256": dataset.manifest_hash(),

@@ -86,9 +86,11 @@ def tune(
     recipe: Recipe,
     seed: int,
     on_epoch: Callable[[int, Curve], None] = lambda epoch, curve: None,
-) -> tuple[np.ndarray, Curve]:
-    """Train `tail` in place on the photos `chosen`; returns (logits of the photos `held` [m, classes], curve).
+    soft: np.ndarray | None = None,
+) -> Curve:
+    """Train `tail` in place on the photos `chosen`, watching its loss on the photos `held`, if any.
 
+    The labels are `soft` [n, classes] if given, else the plain ones, smoothed.
     AdamW with a warm-up epoch and a cosine to zero, gradients clipped to norm 1, the moving average of the weights
     in use.  With held-out photos, it stops when their loss has not improved for a quarter of the epochs and goes
     back to the best.  The same seed gives the same weights on the same machine.
@@ -122,8 +124,9 @@ def tune(
             average.assign(average * decay + variable.value * (1.0 - decay))
         return loss
 
-    forward = tf.function(lambda batch: tail(tf.cast(batch, tf.float32), training=False))
-    targets = np.eye(classes, dtype=np.float32) * (1 - recipe.label_smoothing) + recipe.label_smoothing / classes
+    forward = _forward(tail)
+    smooth = np.eye(classes, dtype=np.float32) * (1 - recipe.label_smoothing) + recipe.label_smoothing / classes
+    targets = smooth[labels] if soft is None else soft
     curve, best, best_loss, taken = Curve(), None, np.inf, 0
     for epoch in range(1, recipe.epochs + 1):
         losses = []
@@ -133,14 +136,7 @@ def tune(
             if len(photos) < BATCH:  # one shape for every step, so the graph is built once
                 photos = np.concatenate([photos, rng.choice(chosen, BATCH - len(photos))])
             batch = features[rng.integers(len(features), size=BATCH), photos]
-            target, weight = targets[labels[photos]], weights[labels[photos]]
-            if recipe.mix:
-                share = rng.beta(recipe.mix, recipe.mix, size=BATCH).astype(np.float32)
-                other = rng.permutation(BATCH)
-                wide = share.reshape(-1, *[1] * (batch.ndim - 1))
-                batch = (batch * wide + batch[other] * (1 - wide)).astype(np.float16)
-                target = target * share[:, None] + target[other] * (1 - share[:, None])
-                weight = weight * share + weight[other] * (1 - share)
+            target, weight = targets[photos], weights[labels[photos]]
             taken += 1
             decay = np.float32(min(recipe.average, (1 + taken) / (10 + taken)))
             losses.append(step(tf.constant(batch), tf.constant(target), tf.constant(weight), tf.constant(decay)))
@@ -148,7 +144,7 @@ def tune(
         if len(held):
             raw = [variable.numpy() for variable in variables]
             _assign(variables, averages)
-            _measure_held(_logits(forward, features, held), labels[held], curve)
+            _measure_held(_logits(forward, features[0], held), labels[held], curve)
             if curve.held_loss[-1] < best_loss:
                 best, best_loss = [average.numpy() for average in averages], curve.held_loss[-1]
             _assign(variables, raw)
@@ -156,12 +152,22 @@ def tune(
         if len(held) and epoch - curve.best_epoch >= max(4, recipe.epochs // 4):
             break
     _assign(variables, averages if best is None else best)
-    return _logits(forward, features, held) if len(held) else np.empty((0, classes), np.float32), curve
+    return curve
+
+
+def logits(tail: keras.Model, features: np.ndarray, photos: np.ndarray, views: int = 1) -> np.ndarray:
+    """What a tail says of some photos, averaged over their first views (view 0 is the photo itself): [m, classes]."""
+    forward = _forward(tail)
+    return np.mean([_logits(forward, features[view], photos) for view in range(views)], axis=0)
+
+
+def _forward(tail: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    return tf.function(lambda batch: tail(tf.cast(batch, tf.float32), training=False))
 
 
 def _logits(forward: Callable[[tf.Tensor], tf.Tensor], features: np.ndarray, photos: np.ndarray) -> np.ndarray:
     parts = [photos[start : start + BATCH] for start in range(0, len(photos), BATCH)]
-    return np.concatenate([forward(tf.constant(features[0, part])).numpy() for part in parts])
+    return np.concatenate([forward(tf.constant(features[part])).numpy() for part in parts])
 
 
 def _measure_held(logits: np.ndarray, labels: np.ndarray, curve: Curve) -> None:

@@ -51,6 +51,7 @@ class PredictionAdmin(ReadOnly, RecordAdmin):
         "answers",
         "ranking",
         "answer_set",
+        "answer_set_coverage",
         "malignant_probability",
         "urgent",
         "uncertain",

@@ -42,7 +42,7 @@ class PredictionSerializer(serializers.ModelSerializer):
         child=serializers.CharField(),
         read_only=True,
         allow_null=True,
-        help_text="the smallest set of conditions that holds the right one in nine of ten cases",
+        help_text="the smallest set of conditions that holds the right one as often as answer_set_coverage says",
     )
 
     class Meta:
@@ -60,6 +60,7 @@ class PredictionSerializer(serializers.ModelSerializer):
             "answers",
             "probabilities",
             "answer_set",
+            "answer_set_coverage",
             "malignant_probability",
             "urgent",
             "uncertain",
@@ -68,6 +69,7 @@ class PredictionSerializer(serializers.ModelSerializer):
         ]
         read_only_fields = fields
         extra_kwargs = {
+            "answer_set_coverage": {"help_text": "how often, in per cent, such a set holds the right condition"},
             "novelty": {"help_text": "how unlike the photos that the model learnt from; null without that check"},
             "strange": {"help_text": "it does not look like a photo of a lesion: a doctor must look at it"},
             "uncertain": {"help_text": "the model abstains: a doctor must read"},

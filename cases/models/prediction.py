@@ -47,6 +47,10 @@ class Prediction(models.Model):
     # [[condition code, calibrated probability], ...], highest first: PostgreSQL keeps no order in objects.
     probabilities = models.JSONField(_("probabilities"), null=True, editable=False)
     answer_set = models.JSONField(_("answer set"), null=True, editable=False)
+    # How often, in per cent, such a set holds the right condition; the clinic's choice when it was computed.
+    answer_set_coverage = models.PositiveSmallIntegerField(
+        _("coverage of the answer set, %"), null=True, editable=False
+    )
     malignant_probability = models.FloatField(_("probability of malignancy"), null=True, editable=False)
     urgent = models.BooleanField(_("urgent flag"), default=False, editable=False)
     uncertain = models.BooleanField(_("uncertain"), default=False, editable=False)

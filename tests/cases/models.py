@@ -26,6 +26,7 @@ def opinion(first: str = "NEV", *, urgent: bool = False, uncertain: bool = False
     return Opinion(
         probabilities=probabilities,
         answer_set=(first,),
+        coverage=90,
         malignant_probability=0.8 if urgent else 0.1,
         urgent=urgent,
         uncertain=uncertain,
@@ -43,7 +44,7 @@ class FakeEngine:
         self.during, self.look = during, look
         self.seen: list[tuple[object, object]] = []
 
-    def classify(self, image, answers) -> Opinion:
+    def classify(self, image, answers, coverage) -> Opinion:
         self.seen.append((image.size, answers))
         self.during()
         return opinion(**self.look)

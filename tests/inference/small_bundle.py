@@ -36,7 +36,7 @@ def spec(**changes: Any) -> dict[str, Any]:
         "thresholds": {
             "urgent": {"threshold": 0.4},
             "abstain": {"threshold": 0.5},
-            "conformal": {"threshold": 0.25, "coverage": 0.9},
+            "conformal": {"80": 0.4, "90": 0.25, "99": 0.01},
         },
         "metrics": {},
         **changes,

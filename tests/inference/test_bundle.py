@@ -27,7 +27,7 @@ def test_a_bundle_comes_back_as_it_was_written(folder):
     assert [each.malignant for each in loaded.conditions] == [False, True, True]
     assert loaded.encoding == small_bundle.ENCODING
     assert (loaded.temperature, loaded.urgent_threshold) == (1.5, 0.4)
-    assert (loaded.abstain_threshold, loaded.conformal_threshold) == (0.5, 0.25)
+    assert (loaded.abstain_threshold, loaded.conformal) == (0.5, {80: 0.4, 90: 0.25, 99: 0.01})
     assert loaded.sha256 == Bundle.load(folder).sha256
 
 
@@ -122,3 +122,15 @@ def test_a_bundle_is_never_overwritten(folder):
 def test_a_name_is_a_slug(tmp_path, name):
     with pytest.raises(BundleError, match=r"^A model's name is made of"):
         bundle.write(tmp_path / "x", small_bundle.spec(name=name), {})
+
+
+def test_the_first_bundles_had_one_coverage(tmp_path):
+    thresholds = {**small_bundle.spec()["thresholds"], "conformal": {"threshold": 0.3, "coverage": 0.9}}
+    loaded = Bundle.load(small_bundle.write(tmp_path, thresholds=thresholds))
+    assert loaded.conformal == {90: 0.3}
+    assert loaded.coverage(80) == loaded.coverage(99) == 90
+
+
+def test_a_wished_coverage_is_met_or_exceeded(tmp_path):
+    loaded = Bundle.load(small_bundle.write(tmp_path))
+    assert [loaded.coverage(wanted) for wanted in (80, 85, 95, 99)] == [80, 90, 99, 99]

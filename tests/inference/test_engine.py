@@ -95,7 +95,7 @@ def test_thresholds_come_from_the_bundle(tmp_path):
     thresholds = {
         "urgent": {"threshold": 0.0},
         "abstain": {"threshold": 1.01},
-        "conformal": {"threshold": 0.0, "coverage": 1.0},
+        "conformal": {"100": 0.0},
     }
     strict = Engine(Bundle.load(small_bundle.write(tmp_path, thresholds=thresholds)))
     opinion = strict.classify(drawn())
@@ -122,3 +122,10 @@ def test_an_answer_set_is_never_empty():
 def test_a_bundle_is_not_changed_by_serving_it(engine):
     assert replace(engine.bundle) == engine.bundle
     assert Bundle.load(engine.bundle.path).sha256 == engine.bundle.sha256
+
+
+def test_a_higher_coverage_names_no_fewer_conditions(engine):
+    for seed in range(8):
+        narrow, usual, wide = (engine.classify(drawn(seed), coverage=wanted) for wanted in (80, 90, 99))
+        assert set(narrow.answer_set) <= set(usual.answer_set) <= set(wide.answer_set)
+        assert (narrow.coverage, usual.coverage, wide.coverage) == (80, 90, 99)

@@ -50,7 +50,7 @@ def test_it_asks_only_honest_questions(bundle):
 
 
 def test_its_thresholds_are_probabilities_in_order(bundle):
-    assert 0 < bundle.conformal_threshold < 0.5
+    assert 0 < bundle.conformal[90] < 0.5
     assert 0 < bundle.urgent_threshold < 0.5
     assert 0.2 < bundle.abstain_threshold < 0.9
     assert bundle.spec["thresholds"]["urgent"]["sensitivity"] >= 0.95

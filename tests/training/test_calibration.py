@@ -3,7 +3,7 @@ import pytest
 
 from inference.answers import QUESTIONS, AnswerEncoding, Answers
 from inference.decision import calibrated
-from training.calibration import COPIES, NEVER, choose_thresholds, fit_fusion, hide, tilt
+from training.calibration import COPIES, NEVER, choose_thresholds, fit_fusion, fit_temperature, hide, tilt
 from training.metrics import calibration_error
 
 ENCODING = AnswerEncoding(50.0, 20.0, (("back", 0.5), ("nose", 0.5)), tuple((name, 0.5) for name in QUESTIONS))
@@ -82,7 +82,16 @@ def test_abstaining_and_answer_sets_keep_their_promise():
     assert (probabilities.max(axis=1) >= thresholds.abstain).mean() == pytest.approx(0.8, abs=0.01)
     fresh = rng.dirichlet((1, 1, 1), 4000)
     truth = np.array([rng.choice(3, p=row) for row in fresh])
-    assert (fresh[np.arange(4000), truth] >= thresholds.conformal).mean() == pytest.approx(0.9, abs=0.03)
+    for wanted, threshold in thresholds.conformal.items():
+        covered = (fresh[np.arange(4000), truth] >= threshold).mean()
+        assert covered == pytest.approx(wanted / 100, abs=0.03)
+
+
+def test_the_temperature_undoes_what_was_too_sure():
+    rng = np.random.default_rng(1)
+    honest = rng.normal(0, 2, (3000, 4))
+    labels = np.array([rng.choice(4, p=row) for row in calibrated(honest, 1.0)])
+    assert fit_temperature(honest * 3, labels) == pytest.approx(3, rel=0.1)
 
 
 def test_a_tilt_prefers_the_rare_class_in_a_close_call_only():

@@ -18,7 +18,7 @@ def measured(**changes):
         "labels": LABELS,
         "codes": ("NEV", "MEL", "BCC"),
         "malignant": MALIGNANT,
-        "thresholds": Thresholds(urgent=0.5, abstain=0.45, conformal=0.3),
+        "thresholds": Thresholds(urgent=0.5, abstain=0.45, conformal={90: 0.3}),
         "patients": ["a", "b", "c", "d", "e"],
         **changes,
     }
@@ -42,8 +42,8 @@ def test_figures_of_five_photos_by_hand():
     assert figures["answered_share"] == pytest.approx(4 / 5)
     assert figures["answered_accuracy"] == pytest.approx(3 / 4)
     # Sets at 0.3: {0}, {0, 1}, {1}, {1, 2}, {0, 1, 2}.
-    assert figures["answer_set_coverage"] == 1.0
-    assert figures["answer_set_mean_size"] == pytest.approx(9 / 5)
+    assert figures["answer_sets"]["90"]["coverage"] == 1.0
+    assert figures["answer_sets"]["90"]["mean_size"] == pytest.approx(9 / 5)
     # Bins of the top probability: 0.4 wrong, 0.5 right, 0.6 wrong, 0.7 right, 0.8 right.
     assert figures["ece"] == pytest.approx((0.4 + 0.5 + 0.6 + 0.3 + 0.2) / 5)
 
@@ -131,12 +131,12 @@ def test_specificity_where_the_roc_reaches_the_sensitivity():
 
 
 def test_repeats_are_averaged_and_bring_no_further_patients():
-    repeat = (PROBABILITIES, Thresholds(urgent=0.5, abstain=0.45, conformal=0.3))
+    repeat = (PROBABILITIES, Thresholds(urgent=0.5, abstain=0.45, conformal={90: 0.3}))
     rest = (LABELS, ("NEV", "MEL", "BCC"), MALIGNANT, ["a", "b", "c", "d", "e"])
     once, twice = metrics.measure_repeats([repeat], *rest), metrics.measure_repeats([repeat] * 2, *rest)
     alone = measured()
     for name in ("accuracy", "balanced_accuracy", "malignant_auc", "malignant_specificity", "ece"):
         assert once[name] == pytest.approx(alone[name])
-    assert once["answer_set_coverage"] == alone["answer_set_coverage"]
+    assert once["answer_sets"]["90"]["coverage"] == alone["answer_sets"]["90"]["coverage"]
     assert {**twice, "repeats": 1} == once
     assert twice["accuracy_ci"][0] <= twice["accuracy"] <= twice["accuracy_ci"][1]

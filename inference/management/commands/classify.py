@@ -43,6 +43,7 @@ class Command(BaseCommand):
                         "bundle_sha256": bundle.sha256,
                         "probabilities": opinion.probabilities,
                         "answer_set": opinion.answer_set,
+                        "answer_set_coverage": opinion.coverage,
                         "malignant_probability": opinion.malignant_probability,
                         "urgent": opinion.urgent,
                         "uncertain": opinion.uncertain,
@@ -57,8 +58,7 @@ class Command(BaseCommand):
         for code, probability in opinion.probabilities.items():
             mark = "*" if code in opinion.answer_set else " "
             self.stdout.write(f"{mark} {probability:6.1%}  {code}  {names[code]}")
-        coverage = bundle.spec["thresholds"]["conformal"]["coverage"]
-        self.stdout.write(f"* together right in about {coverage:.0%} of photos like those it was tested on")
+        self.stdout.write(f"* together right in about {opinion.coverage} % of photos like those it was tested on")
         if any(each.malignant for each in bundle.conditions):
             self.stdout.write(f"Malignant: {opinion.malignant_probability:.1%}{' - URGENT' if opinion.urgent else ''}")
         if opinion.strange:

@@ -24,9 +24,9 @@ class Command(BaseCommand):
         parser.add_argument("--quick", action="store_true", help="frozen features and a linear head")
         parser.add_argument("--folds", type=int, default=5)
         parser.add_argument("--repeats", type=int, default=1, help="how often, each time with other folds")
-        parser.add_argument("--fits", type=int, help="networks that are averaged (default: by recipe)")
         parser.add_argument("--epochs", type=int, help="epochs of one fit (default: by recipe)")
         parser.add_argument("--tune-from", type=int, metavar="BLOCK", help="first tuned block (default: by network)")
+        parser.add_argument("--nested", action="store_true", help="stricter held-out figures, for thrice the time")
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--malignant", default="", help="further classes that are malignant: A,B")
         parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE")
@@ -35,9 +35,8 @@ class Command(BaseCommand):
         if options["folds"] < 2 or options["repeats"] < 1:
             raise CommandError("--folds must be at least 2 and --repeats at least 1.")
         recipe = recipe_of(options["network"], options["quick"])
-        for name in ("epochs", "fits"):
-            if options[name]:
-                recipe = replace(recipe, **{name: options[name]})
+        if options["epochs"]:
+            recipe = replace(recipe, epochs=options["epochs"])
         wanted = Options(
             data=options["data"],
             name="crossvalidation",
@@ -45,6 +44,7 @@ class Command(BaseCommand):
             network=options["network"],
             quick=options["quick"],
             folds=options["folds"],
+            nested=options["nested"],
             seed=options["seed"],
             splits=options["splits"],
             malignant=tuple(code.strip() for code in options["malignant"].split(",") if code.strip()),

@@ -29,6 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--folds", type=int, default=3, help="folds for calibration and thresholds (default 3)")
         parser.add_argument("--quick", action="store_true", help="train the head alone: about a minute")
         parser.add_argument("--tune-from", type=int, metavar="BLOCK", help="first tuned block (default: by network)")
+        parser.add_argument("--nested", action="store_true", help="stricter held-out figures, for thrice the time")
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--out", type=Path, help="output folder (default: var/training/NAME)")
         parser.add_argument(
@@ -58,6 +59,7 @@ class Command(BaseCommand):
             not_a_lesion=options["not_a_lesion"],
             quick=options["quick"],
             folds=options["folds"],
+            nested=options["nested"],
             seed=options["seed"],
             malignant=tuple(code.strip() for code in options["malignant"].split(",") if code.strip()),
             attribution=options["attribution"],
