@@ -68,7 +68,7 @@ def fit_fusion(
     encoding: AnswerEncoding,
     seed: int,
     strength: float = 0.0,
-    ridge: float = 0.5,
+    ridge: float = 1.0,
 ) -> Fusion:
     """The weights of the answers and the temperature together: a convex multinomial regression.
 
@@ -103,18 +103,6 @@ def fit_fusion(
         (tilt(labels, classes, strength) * temperature).astype(np.float32),
         float(temperature),
     )
-
-
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature under which held-out logits [n, classes] are likeliest (Guo et al. 2017, arXiv:1706.04599)."""
-    from scipy.optimize import minimize_scalar
-
-    rows = np.arange(len(labels))
-
-    def loss(temperature: float) -> float:
-        return float(-np.log(np.maximum(calibrated(logits, temperature)[rows, labels], 1e-12)).mean())
-
-    return float(minimize_scalar(loss, bounds=(0.2, 5.0), method="bounded").x)
 
 
 def choose_thresholds(probabilities: np.ndarray, labels: np.ndarray, malignant: np.ndarray) -> Thresholds:

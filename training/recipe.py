@@ -22,20 +22,20 @@ class Recipe:
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
     class_power: float = 0.5  # loss weight of a class: (mean count / its count) ** power
-    distil: float = 0.5  # share of the labels that comes from networks which had not seen the photo; 0 is off
     average: float = 0.99  # exponential moving average of the weights
     views: int = 16
-    tilt: float = 0.3  # how far rare classes are preferred when it is a close call: see calibration.tilt
+    fits: int = 1  # how many fits are averaged, weight by weight (Wortsman et al. 2022, arXiv:2203.05482)
+    tilt: float = 0.5  # how far rare classes are preferred when it is a close call: see calibration.tilt
 
 
 def quick_recipe() -> Recipe:
     """The head alone on frozen features: two views, a head can take a larger step."""
-    return Recipe(epochs=30, learning_rate=2e-3, views=2, distil=0.0)
+    return Recipe(epochs=30, learning_rate=2e-3, views=2)
 
 
 def student_recipe() -> Recipe:
     """The small network starts from nothing, so it needs larger steps and more of them."""
-    return Recipe(epochs=40, learning_rate=5e-3, distil=0.0)
+    return Recipe(epochs=40, learning_rate=5e-3)
 
 
 def recipe_of(network: str, quick: bool = False) -> Recipe:
@@ -56,7 +56,6 @@ class Options:
     splits: str = "train"  # what is learnt from, such as `train,val`; the rest is measured on
     quick: bool = False
     folds: int = 3
-    nested: bool = False  # let the teachers of a fold not see its patients either: stricter figures, thrice the time
     seed: int = 1
     not_a_lesion: Path | None = None  # SPLIT/KIND/picture.jpg
     malignant: tuple[str, ...] = ()

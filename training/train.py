@@ -36,7 +36,7 @@ from training.network import Network, build, input_size
 from training.progress import Report
 from training.recipe import Options, Recipe
 from training.spec import describe_bundle
-from training.tuning import Curve, cache_features, limit_threads, pooled_features, tune
+from training.tuning import cache_features, limit_threads, pooled_features, tune_average
 
 HELD_OUT_SPLITS = ("val", "test")
 
@@ -72,10 +72,12 @@ def run(options: Options, dataset: DataSet, classes: tuple[BundleClass, ...], re
         views = cache_features(network, material.pixels, options.recipe.views, options.seed, Path(cache), report)
         initial = network.model.get_weights()
         validation = cross_validate(network, views, labels, material.training, options, report)
-        # A network that learns from soft labels does not overfit within its epochs; another is stopped in time.
-        final = options.recipe if options.recipe.distil else replace(options.recipe, epochs=validation.epochs)
+        final = replace(options.recipe, epochs=validation.epochs)
         network.model.set_weights(initial)
-        curve = tune_with_progress(network, views, labels, validation.soft, final, options.seed, report)
+        everyone, nobody = np.arange(len(labels)), np.arange(0)
+        curves = tune_average(
+            network.tail(), views, labels, everyone, nobody, final, options.seed, report, "All training photos"
+        )
         check = fit_novelty(network, views, validation.fold, material, options, report)
         del views
 
@@ -98,7 +100,7 @@ def run(options: Options, dataset: DataSet, classes: tuple[BundleClass, ...], re
     bundle = write_bundle(
         network, classes, material.encoding, fusion, thresholds, metrics, dataset, options, final, check, report
     )
-    plots.draw_all(options.out, bundle, [*validation.curves, curve])
+    plots.draw_all(options.out, bundle, [*validation.curves, *curves])
     report.say(f"Done in {(time.monotonic() - started) / 60:.1f} minutes: {options.out}")
     return bundle
 
@@ -132,7 +134,6 @@ def measure_recipe(
         "network": options.network,
         "tuned_from": network.cut,
         "folds": options.folds,
-        "nested": options.nested,
         "seed": options.seed,
         "recipe": asdict(options.recipe),
         **{
@@ -174,22 +175,6 @@ def readable(dataset: DataSet, options: Options, report: Report) -> tuple[DataSe
         report.say(f"Skipped {len(broken)} files that cannot be read: {', '.join(broken)}")
         check(dataset.without(broken), options.splits)
     return training, pixels
-
-
-def tune_with_progress(
-    network: Network,
-    views: np.ndarray,
-    labels: np.ndarray,
-    soft: np.ndarray | None,
-    recipe: Recipe,
-    seed: int,
-    report: Report,
-) -> Curve:
-    return tune(
-        network.tail(), views, labels, np.arange(len(labels)), np.arange(0), recipe, seed,
-        lambda epoch, curve: report.step("Whole training split", epoch, recipe.epochs, f"loss {curve.loss[-1]:.3f}"),
-        soft,
-    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -265,7 +250,6 @@ def write_bundle(
             "seed": options.seed,
             "folds": options.folds,
             "splits": options.splits,
-            "nested": options.nested,
             "recipe": asdict(final),
             "data": options.data.name,
             "manifest_sha256": dataset.manifest_hash(),

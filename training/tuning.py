@@ -86,11 +86,9 @@ def tune(
     recipe: Recipe,
     seed: int,
     on_epoch: Callable[[int, Curve], None] = lambda epoch, curve: None,
-    soft: np.ndarray | None = None,
 ) -> Curve:
     """Train `tail` in place on the photos `chosen`, watching its loss on the photos `held`, if any.
 
-    The labels are `soft` [n, classes] if given, else the plain ones, smoothed.
     AdamW with a warm-up epoch and a cosine to zero, gradients clipped to norm 1, the moving average of the weights
     in use.  With held-out photos, it stops when their loss has not improved for a quarter of the epochs and goes
     back to the best.  The same seed gives the same weights on the same machine.
@@ -126,7 +124,6 @@ def tune(
 
     forward = _forward(tail)
     smooth = np.eye(classes, dtype=np.float32) * (1 - recipe.label_smoothing) + recipe.label_smoothing / classes
-    targets = smooth[labels] if soft is None else soft
     curve, best, best_loss, taken = Curve(), None, np.inf, 0
     for epoch in range(1, recipe.epochs + 1):
         losses = []
@@ -136,7 +133,7 @@ def tune(
             if len(photos) < BATCH:  # one shape for every step, so the graph is built once
                 photos = np.concatenate([photos, rng.choice(chosen, BATCH - len(photos))])
             batch = features[rng.integers(len(features), size=BATCH), photos]
-            target, weight = targets[photos], weights[labels[photos]]
+            target, weight = smooth[labels[photos]], weights[labels[photos]]
             taken += 1
             decay = np.float32(min(recipe.average, (1 + taken) / (10 + taken)))
             losses.append(step(tf.constant(batch), tf.constant(target), tf.constant(weight), tf.constant(decay)))
@@ -155,10 +152,43 @@ def tune(
     return curve
 
 
-def logits(tail: keras.Model, features: np.ndarray, photos: np.ndarray, views: int = 1) -> np.ndarray:
-    """What a tail says of some photos, averaged over their first views (view 0 is the photo itself): [m, classes]."""
-    forward = _forward(tail)
-    return np.mean([_logits(forward, features[view], photos) for view in range(views)], axis=0)
+def tune_average(
+    tail: keras.Model,
+    features: np.ndarray,
+    labels: np.ndarray,
+    chosen: np.ndarray,
+    held: np.ndarray,
+    recipe: Recipe,
+    seed: int,
+    report: Report,
+    stage: str,
+) -> list[Curve]:
+    """`tune` from the same start `recipe.fits` times in other orders, and leave the mean of the weights in `tail`.
+
+    Fits that share their start lie in one valley, so their mean is a network too, about as good as asking them all
+    and as cheap as one (model soups, Wortsman et al. 2022, arXiv:2203.05482).
+    """
+    variables = tail.trainable_variables
+    start = [variable.numpy() for variable in variables]
+    total = [np.zeros_like(each) for each in start]
+    curves = []
+    for fit in range(recipe.fits):
+        _assign(variables, start)
+        name = f"{stage}, fit {fit + 1}" if recipe.fits > 1 else stage
+
+        def told(epoch: int, curve: Curve, name: str = name) -> None:
+            loss = f"held-out loss {curve.held_loss[-1]:.3f}" if curve.held_loss else f"loss {curve.loss[-1]:.3f}"
+            report.step(name, epoch, recipe.epochs, loss)
+
+        curves.append(tune(tail, features, labels, chosen, held, recipe, seed + 1000 * fit, told))
+        total = [sum_ + variable.numpy() for sum_, variable in zip(total, variables, strict=True)]
+    _assign(variables, [each / recipe.fits for each in total])
+    return curves
+
+
+def logits(tail: keras.Model, features: np.ndarray, photos: np.ndarray) -> np.ndarray:
+    """What a tail says of some photos: features [n, ...] and indices [m] to [m, classes]."""
+    return _logits(_forward(tail), features, photos)
 
 
 def _forward(tail: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:

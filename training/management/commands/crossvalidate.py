@@ -26,15 +26,15 @@ class Command(BaseCommand):
         parser.add_argument("--repeats", type=int, default=1, help="how often, each time with other folds")
         parser.add_argument("--epochs", type=int, help="epochs of one fit (default: by recipe)")
         parser.add_argument("--tune-from", type=int, metavar="BLOCK", help="first tuned block (default: by network)")
-        parser.add_argument("--nested", action="store_true", help="stricter held-out figures, for thrice the time")
+        parser.add_argument("--fits", type=int, default=1, help="fits whose weights are averaged (default 1)")
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--malignant", default="", help="further classes that are malignant: A,B")
         parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE")
 
     def handle(self, *args, **options) -> None:
-        if options["folds"] < 2 or options["repeats"] < 1:
-            raise CommandError("--folds must be at least 2 and --repeats at least 1.")
-        recipe = recipe_of(options["network"], options["quick"])
+        if options["folds"] < 2 or options["repeats"] < 1 or options["fits"] < 1:
+            raise CommandError("--folds must be at least 2, --repeats and --fits at least 1.")
+        recipe = replace(recipe_of(options["network"], options["quick"]), fits=options["fits"])
         if options["epochs"]:
             recipe = replace(recipe, epochs=options["epochs"])
         wanted = Options(
@@ -44,7 +44,6 @@ class Command(BaseCommand):
             network=options["network"],
             quick=options["quick"],
             folds=options["folds"],
-            nested=options["nested"],
             seed=options["seed"],
             splits=options["splits"],
             malignant=tuple(code.strip() for code in options["malignant"].split(",") if code.strip()),

@@ -29,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--folds", type=int, default=3, help="folds for calibration and thresholds (default 3)")
         parser.add_argument("--quick", action="store_true", help="train the head alone: about a minute")
         parser.add_argument("--tune-from", type=int, metavar="BLOCK", help="first tuned block (default: by network)")
-        parser.add_argument("--nested", action="store_true", help="stricter held-out figures, for thrice the time")
+        parser.add_argument("--fits", type=int, default=1, help="fits whose weights are averaged (default 1)")
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--out", type=Path, help="output folder (default: var/training/NAME)")
         parser.add_argument(
@@ -41,11 +41,11 @@ class Command(BaseCommand):
     def handle(self, *args, **options) -> None:
         if options["folds"] < 2:
             raise CommandError("--folds must be at least 2: thresholds are chosen on photos that were held out.")
-        if options["epochs"] is not None and options["epochs"] < 1:
-            raise CommandError("--epochs must be at least 1.")
+        if options["fits"] < 1 or (options["epochs"] is not None and options["epochs"] < 1):
+            raise CommandError("--epochs and --fits must be at least 1.")
         if not 0 <= (options["tune_from"] or 0) <= 15:
             raise CommandError("--tune-from must be from 0 to 15.")
-        recipe = recipe_of(options["network"], options["quick"])
+        recipe = replace(recipe_of(options["network"], options["quick"]), fits=options["fits"])
         if options["epochs"]:
             recipe = replace(recipe, epochs=options["epochs"])
         name = options["name"] or default_name(options["network"], options["data"])
@@ -59,7 +59,6 @@ class Command(BaseCommand):
             not_a_lesion=options["not_a_lesion"],
             quick=options["quick"],
             folds=options["folds"],
-            nested=options["nested"],
             seed=options["seed"],
             malignant=tuple(code.strip() for code in options["malignant"].split(",") if code.strip()),
             attribution=options["attribution"],
