@@ -15,6 +15,7 @@ from training.datasets import PHOTO_SUFFIXES, DataError
 from training.metrics import auc, bootstrap, wilson
 
 COMPONENTS = 64
+PER_COMPONENT = 5  # photos that there must be for each, or the distance fits the photos and not their kind
 FLAGGED = 0.02  # share of real lesion photos that may be called unlike a lesion
 FOLDS = 5
 INVERSE_PENALTY = 0.01
@@ -63,7 +64,7 @@ def fit(lesions: np.ndarray, strangers: np.ndarray | None) -> Novelty:
     """
     centre = lesions.mean(axis=0)
     away = lesions - centre
-    components = min(COMPONENTS, lesions.shape[1], len(lesions) - 1)
+    components = min(COMPONENTS, lesions.shape[1], max(1, len(lesions) // PER_COMPONENT))
     _u, singular, right = np.linalg.svd(away, full_matrices=False)
     axes = right[:components].T / np.maximum(singular[:components] / np.sqrt(len(lesions)), 1e-6)
     axes /= np.sqrt(max(float(np.std(((away @ axes) ** 2).sum(axis=1))), 1e-9))
@@ -80,7 +81,7 @@ def _separating(lesions: np.ndarray, strangers: np.ndarray) -> np.ndarray:
 
     both = np.concatenate([lesions, strangers])
     middle = both.mean(axis=0)
-    components = min(COMPONENTS, both.shape[1], len(both) - 1)
+    components = min(COMPONENTS, both.shape[1], max(1, len(both) // PER_COMPONENT))
     _u, singular, right = np.linalg.svd(both - middle, full_matrices=False)
     whiten = right[:components].T / np.maximum(singular[:components] / np.sqrt(len(both)), 1e-6)
     model = LogisticRegression(C=INVERSE_PENALTY, class_weight="balanced", max_iter=1000)
