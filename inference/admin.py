@@ -13,7 +13,9 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from inference import registry
-from inference.models import Activation, ModelState, ModelVersion
+from inference.models import Activation, Comparison, ModelState, ModelVersion
+
+FIGURES = ["sensitivity", "specificity", "malignant_auc", "accuracy", "balanced_accuracy"]
 
 
 class ReasonForm(forms.Form):
@@ -127,9 +129,52 @@ def registry_has_past() -> bool:
     return Activation.objects.filter(model_version__state=ModelState.ACTIVE, replaced__isnull=False).exists()
 
 
+@admin.register(Comparison)
+class ComparisonAdmin(PlatformWide, admin.ModelAdmin):
+    list_display = ["at", "candidate", "baseline", "data", "photos", "sensitivity", "accuracy"]
+    list_select_related = ["candidate", "baseline"]
+    fields = ["at", "candidate", "baseline", "data", "photos", *FIGURES, "by", "manifest_sha256"]
+    readonly_fields = ["photos", *FIGURES]
+    ordering = ["-at"]
+
+    @admin.display(description=_("number of photos (malignant)"))
+    def photos(self, comparison: Comparison) -> str:
+        return f"{comparison.figures['n']} ({comparison.figures['malignant_n']})"
+
+    @admin.display(description=_("sensitivity for malignant"))
+    def sensitivity(self, comparison: Comparison) -> str:
+        return _side_by_side(comparison, "malignant_sensitivity")
+
+    @admin.display(description=_("specificity"))
+    def specificity(self, comparison: Comparison) -> str:
+        return _side_by_side(comparison, "malignant_specificity")
+
+    @admin.display(description=_("malignant AUC"))
+    def malignant_auc(self, comparison: Comparison) -> str:
+        return _side_by_side(comparison, "malignant_auc")
+
+    @admin.display(description=_("accuracy"))
+    def accuracy(self, comparison: Comparison) -> str:
+        return _side_by_side(comparison, "accuracy")
+
+    @admin.display(description=_("balanced accuracy"))
+    def balanced_accuracy(self, comparison: Comparison) -> str:
+        return _side_by_side(comparison, "balanced_accuracy")
+
+
+def _side_by_side(comparison: Comparison, name: str) -> str:
+    """ "0.93 and 0.91, difference +0.02 (-0.01 to +0.05)": candidate, baseline, paired interval."""
+    row = comparison.figures["figures"][name]
+    if row["difference"] is None:
+        return "-"
+    both = f"{row['candidate']:.2f} {_('and')} {row['baseline']:.2f}, {_('difference')} {row['difference']:+.2f}"
+    interval = row["difference_ci"]
+    return f"{both} ({interval[0]:+.2f} {_('to')} {interval[1]:+.2f})" if interval else both
+
+
 @admin.register(Activation)
 class ActivationAdmin(PlatformWide, admin.ModelAdmin):
-    list_display = ["at", "model_version", "replaced", "by", "reason"]
-    list_select_related = ["model_version", "replaced"]
-    fields = ["at", "model_version", "replaced", "by", "reason"]
+    list_display = ["at", "model_version", "replaced", "by", "reason", "comparison"]
+    list_select_related = ["model_version", "replaced", "comparison__candidate", "comparison__baseline"]
+    fields = ["at", "model_version", "replaced", "comparison", "by", "reason"]
     ordering = ["-at"]

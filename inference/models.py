@@ -41,6 +41,36 @@ class ModelVersion(models.Model):
         return self.name
 
 
+class Comparison(models.Model):
+    """Append-only: what a candidate and another model said of the same photos. A promotion rests on one."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    candidate = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, related_name="comparisons", verbose_name=_("candidate")
+    )
+    baseline = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, related_name="+", verbose_name=_("compared with")
+    )
+    data = models.CharField(_("photos"), max_length=200)
+    manifest_sha256 = models.CharField(_("SHA-256 of the photos' list"), max_length=64)
+    figures = models.JSONField(_("figures"))
+    by = models.CharField(_("by"), max_length=200)
+    at = models.DateTimeField(_("at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("comparison")
+        verbose_name_plural = _("comparisons")
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(candidate=models.F("baseline")), name="comparison_is_of_two_models"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.candidate} - {self.baseline} {self.at:%Y-%m-%d %H:%M}"
+
+
 class Activation(models.Model):
     """Append-only log of what was active when, why, and on whose word; a rollback reads it backwards."""
 
@@ -50,6 +80,9 @@ class Activation(models.Model):
     )
     replaced = models.ForeignKey(
         ModelVersion, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("replaced")
+    )
+    comparison = models.ForeignKey(
+        Comparison, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("comparison it rests on")
     )
     reason = models.CharField(_("reason"), max_length=500)
     by = models.CharField(_("by"), max_length=200, help_text=_("who decided, as they were named then"))

@@ -304,6 +304,7 @@ ADMIN_RULES: dict[str, AdminRule] = {
     "accounts_membership": AdminRule(lambda side: side.membership, _MANAGE, _MANAGE, _MANAGE, _MANAGE),
     "accounts_apitoken": AdminRule(lambda side: side.token, _MANAGE, (), _MANAGE, _MANAGE),
     "inference_modelversion": AdminRule(lambda side: side.model, _RUN, shared=True),
+    "inference_comparison": AdminRule(lambda side: side.comparison, _RUN, shared=True),
     "inference_activation": AdminRule(lambda side: side.activation, _RUN, shared=True),
     "cases_patient": AdminRule(lambda side: side.patient, _RUN, _RUN),
     "cases_lesion": AdminRule(lambda side: side.lesion, _RUN, _RUN),

@@ -14,8 +14,9 @@ from uuid6 import uuid7
 from accounts.models import ApiToken, Clinic, Membership
 from cases import lifecycle, outcomes, reads
 from cases.models import Case, Condition, Lesion, LesionImage, Outcome, Patient, Prediction, Read
-from inference.models import Activation, ModelVersion
+from inference.models import Activation, Comparison, ModelVersion
 from tests.cast import Cast, make_case, make_clinic, make_image, make_patient, photo, waiting_case
+from tests.inference.comparisons import comparison
 
 
 @dataclass
@@ -40,6 +41,7 @@ class Side:
     model: ModelVersion
     candidate: ModelVersion
     activation: Activation
+    comparison: Comparison
     membership: Membership
     token: ApiToken
     address: EmailAddress
@@ -56,7 +58,8 @@ def make_models() -> dict[str, Any]:
     model = ModelVersion.objects.create(name="one", path="nowhere", sha256="1" * 64, classes=classes, state="active")
     candidate = ModelVersion.objects.create(name="two", path="nowhere", sha256="2" * 64, classes=classes)
     activation = Activation.objects.create(model_version=model, reason="First", by="somebody")
-    return {"model": model, "candidate": candidate, "activation": activation}
+    found = comparison(candidate, model)
+    return {"model": model, "candidate": candidate, "activation": activation, "comparison": found}
 
 
 def make_side(name: str, family_name: str, models: dict[str, Any], media: Path) -> Side:

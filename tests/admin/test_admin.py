@@ -17,6 +17,7 @@ from cases.tasks import HEARTBEAT_KEY
 from inference.models import Activation, ModelVersion
 from tests.access.world import make_models, make_side
 from tests.cast import make_case, make_image, make_patient, make_person, waiting_case
+from tests.inference.comparisons import comparison
 
 LISTS = [
     "cases_patient",
@@ -361,10 +362,14 @@ class TestModels:
         url = reverse("admin:inference_modelversion_promote", args=[side.candidate.pk])
         assert client.post(url, {"reason": ""}).status_code == 200
         assert ModelVersion.objects.get(state="active") == side.model
+        bad = comparison(side.candidate, side.model, candidate_finds=0.7)
+        refused = client.post(url, {"reason": "Better on dark skin"})
+        assert "finds fewer cancers" in refused.content.decode()
+        bad.delete()
         assert client.post(url, {"reason": "Better on dark skin"}).status_code == 302
         logged = Activation.objects.latest("at")
         assert (logged.model_version, logged.reason) == (side.candidate, "Better on dark skin")
-        assert logged.by == str(side.cast.lead)
+        assert (logged.by, logged.comparison) == (str(side.cast.lead), side.comparison)
 
     def test_rolling_back_goes_to_the_one_before(self, side, sign_in):
         client = sign_in(side.cast.admin)

@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from inference.models import Activation, ModelVersion
+from tests.inference.comparisons import comparison
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +40,9 @@ def test_lists_states_and_figures():
 
 
 def test_promotes_with_a_reason_and_rolls_back():
+    with pytest.raises(CommandError, match="was not compared"):
+        run("promote", "second", "--reason", "Better")
+    comparison(*ModelVersion.objects.order_by("-name"))
     run("promote", "second", "--reason", "Better")
     assert ModelVersion.objects.get(state="active").name == "second"
     logged = Activation.objects.latest("at")

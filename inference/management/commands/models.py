@@ -22,6 +22,9 @@ class Command(BaseCommand):
         listing.add_argument("--json", action="store_true", help="for programs")
         promote = wish.add_parser("promote", help="make a model the active one")
         promote.add_argument("name")
+        promote.add_argument(
+            "--uncompared", action="store_true", help="without a comparison that speaks for it; stands in the log"
+        )
         for one in (promote, wish.add_parser("rollback", help="go back to the model before the active one")):
             one.add_argument("--reason", default="", help="stands in the log for good")
 
@@ -30,7 +33,9 @@ class Command(BaseCommand):
         reason = options.get("reason") or "No reason given."
         try:
             if wish == "promote":
-                self._is_active(registry.promote(options["name"], reason=reason, by=by))
+                self._is_active(
+                    registry.promote(options["name"], reason=reason, by=by, uncompared=options["uncompared"])
+                )
             elif wish == "rollback":
                 self._is_active(registry.rollback(reason=reason, by=by))
             else:
