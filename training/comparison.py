@@ -10,7 +10,6 @@ import numpy as np
 
 from inference.bundle import Bundle
 from inference.decision import malignant_probability
-from training.datasets import DataSet
 from training.evaluation import Scored
 from training.metrics import auc, balanced_accuracy, bootstrap, confusion_matrix
 
@@ -85,14 +84,6 @@ def compare(candidate: Judged, baseline: Judged, patients: list[str]) -> dict[st
     result["right"] = _discordant(candidate.right, baseline.right)
     result["cancers_flagged"] = _discordant(candidate.urgent[cancer], baseline.urgent[cancer])
     return result
-
-
-def learnt_from(bundle: Bundle, dataset: DataSet, split: str) -> bool:
-    """Whether the bundle says that it was trained on this very split of this very data set."""
-    training = bundle.spec.get("training", {})
-    learnt = set(training.get("splits", "train").split(","))
-    measured = set(dataset.splits if split == "all" else split.split(","))
-    return training.get("manifest_sha256") == dataset.manifest_hash() and bool(learnt & measured)
 
 
 def _share(hits: np.ndarray, among: np.ndarray) -> float | None:

@@ -15,11 +15,22 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.answers import UNANSWERED, Answers
+from inference.answers import QUESTIONS, UNANSWERED, Answers
 from inference.preprocessing import open_upright, shrink
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
-ALIASES = {"region": "site", "bleed": "bled", "elevation": "raised"}
+ALIASES = {
+    "region": "site",
+    "bleed": "bled",
+    "elevation": "raised",
+    "age_approximate": "age",
+    "anatom_site_general": "site",
+}
+# Columns that are no answers.  Any other is refused: a misspelt answer would be unknown for every photo, unnoticed.
+NO_ANSWERS = {
+    *("file", "split", "patient_id", "lesion_id", "image_id", "class", "diagnostic", "biopsed"),
+    *("gender", "sex", "fitspatrick", "fitzpatrick"),
+}
 HELD_OUT = 0.16  # share of the patients of each class that a data set without splits holds out
 METADATA = "metadata.csv"
 
@@ -220,6 +231,13 @@ def _metadata(path: Path) -> dict[str, dict[str, str]]:
             reader = csv.DictReader(stream)
             if "file" not in (reader.fieldnames or ()):
                 raise DataError(f"{path} has no column “file”.")
+            known = {*Answers.__annotations__, *ALIASES, *NO_ANSWERS}
+            strange = [name for name in reader.fieldnames or () if name not in known]
+            if strange:
+                raise DataError(
+                    f"{path} has the column “{strange[0]}”, which is neither an answer ({', '.join(QUESTIONS)}, age, "
+                    f"site) nor one of {', '.join(sorted(NO_ANSWERS))}: rename it or take it out."
+                )
             return {
                 Path(row["file"] or "").as_posix(): {
                     ALIASES.get(key, key): value or "" for key, value in row.items() if key is not None

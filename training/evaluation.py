@@ -63,6 +63,14 @@ def score(engine: Engine, dataset: DataSet, with_answers: bool = True, report: R
     )
 
 
+def learnt_from(bundle: Bundle, dataset: DataSet, split: str) -> bool:
+    """Whether the bundle says that it was trained on this very split of this very data set."""
+    training = bundle.spec.get("training", {})
+    learnt = set(training.get("splits", "train").split(","))
+    measured = set(dataset.splits if split == "all" else split.split(","))
+    return training.get("manifest_sha256") == dataset.manifest_hash() and bool(learnt & measured)
+
+
 def figures(bundle: Bundle, scored: Scored) -> dict[str, Any]:
     """Every figure of `training.metrics.measure`, and accuracy by group."""
     malignant = np.array([each.malignant for each in bundle.conditions])

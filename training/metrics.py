@@ -50,6 +50,15 @@ def auc(scores: np.ndarray, positive: np.ndarray) -> float | None:
     return float((ranks[positive].sum() - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
 
 
+def roc(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The ROC curve: (false positive rate, true positive rate), from (0, 0) to (1, 1), a point each distinct score."""
+    order = np.argsort(-scores, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    hits = np.cumsum(positive[order])[ends]
+    falls = ends + 1 - hits
+    return np.append(0, falls / max(int((~positive).sum()), 1)), np.append(0, hits / max(int(positive.sum()), 1))
+
+
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """Counts [true, predicted]."""
     return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)

@@ -100,7 +100,16 @@ def run(options: Options, dataset: DataSet, classes: tuple[BundleClass, ...], re
     bundle = write_bundle(
         network, classes, material.encoding, fusion, thresholds, metrics, dataset, options, final, check, report
     )
-    plots.draw_all(options.out, bundle, [*validation.curves, *curves])
+    plots.learning_curves(options.out / "curves.svg", [*validation.curves, *curves])
+    plots.draw_all(
+        options.out,
+        "Cross-validation, with answers",
+        held_out.fused,
+        labels,
+        bundle.classes,
+        malignant,
+        bundle.urgent_threshold,
+    )
     report.say(f"Done in {(time.monotonic() - started) / 60:.1f} minutes: {options.out}")
     return bundle
 

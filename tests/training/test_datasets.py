@@ -51,6 +51,13 @@ def test_an_unknown_answer_value_is_refused(folder):
     )
 
 
+def test_a_column_that_nobody_knows_is_refused(folder):
+    rows = drawn.read_metadata(folder)
+    drawn.write_metadata(folder, [{**row, "itches": row["itch"]} for row in rows])
+    with pytest.raises(DataError, match=r"metadata\.csv has the column “itches”, which is neither an answer"):
+        load(folder)
+
+
 def test_metadata_without_files_is_refused(folder):
     rows = drawn.read_metadata(folder)
     drawn.write_metadata(folder, [{"name": row["file"]} for row in rows])

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from PIL import Image
 
 from inference import registry
 from inference.bundle import Bundle
@@ -67,10 +66,10 @@ def test_it_says_when_there_is_no_database_to_register_in(student):
 
 def test_it_leaves_pictures_a_card_and_no_litter(student):
     out, _data, _said = student
-    assert {each.name for each in out.iterdir()} == {"bundle", "confusion-matrix.png", "learning-curves.png"}
-    for name in ("confusion-matrix.png", "learning-curves.png"):
-        with Image.open(out / name) as picture:
-            assert min(picture.size) > 300
+    drawings = {"confusion.svg", "recall.svg", "reliability.svg", "coverage.svg", "roc.svg", "curves.svg"}
+    assert {each.name for each in out.iterdir()} == {"bundle", *drawings}
+    for name in drawings:
+        assert (out / name).read_text(encoding="utf-8").rstrip().endswith("</svg>")
     card = (out / "bundle" / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert ATTRIBUTION in card
     assert "| MEL | Melanoma | C43.9 | yes |" in card

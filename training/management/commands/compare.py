@@ -11,9 +11,9 @@ from inference.bundle import Bundle, BundleError
 from inference.engine import Engine
 from inference.models import Comparison, ModelVersion
 from training.classes import code_of
-from training.comparison import compare, judged, learnt_from
+from training.comparison import compare, judged
 from training.datasets import DataError, load
-from training.evaluation import score
+from training.evaluation import learnt_from, score
 from training.progress import ConsoleReport
 
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inference.bundle import BundleError
@@ -10,7 +11,7 @@ from inference.chosen import ModelNotFound, chosen_bundle
 from inference.engine import Engine
 from training.classes import code_of
 from training.datasets import DataError, load
-from training.evaluation import figures, score
+from training.evaluation import figures, learnt_from, score
 from training.model_card import ROWS, number
 from training.progress import ConsoleReport
 
@@ -25,10 +26,13 @@ class Command(BaseCommand):
         parser.add_argument("--without-answers", action="store_true", help="show the model the photos alone")
         parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE")
 
+        parser.add_argument("--plots", type=Path, metavar="DIR", help="draw the figures as SVG files into DIR")
+
     def handle(self, *args, **options) -> None:
         try:
             engine = Engine(chosen_bundle(options["model"]))
-            dataset = load(options["data"], code_of).split(options["split"])
+            whole = load(options["data"], code_of)
+            dataset = whole.split(options["split"])
             scored = score(engine, dataset, with_answers=not options["without_answers"], report=ConsoleReport())
         except (BundleError, DataError, ModelNotFound) as error:
             raise CommandError(str(error)) from error
@@ -36,15 +40,30 @@ class Command(BaseCommand):
             "data": options["data"].resolve().name,
             "split": options["split"],
             "with_answers": not options["without_answers"],
+            "learnt_from": learnt_from(engine.bundle, whole, options["split"]),
             **figures(engine.bundle, scored),
         }
         if scored.broken:
             self.stdout.write(f"Skipped {len(scored.broken)} files that cannot be read: {', '.join(scored.broken)}")
         self.stdout.write(f"{engine.bundle.name}: {result['n']} photos of {result['patients']} patients")
+        if result["learnt_from"]:
+            self.stdout.write(
+                "These photos were learnt from, so this says nothing of how good the model is. Its honest figures are "
+                "those of cross-validation, in its MODEL_CARD.md."
+            )
         for title, key in ROWS:
             self.stdout.write(f"{title:<52} {number(result, key)}")
         for code, row in result["per_class"].items():
             self.stdout.write(f"{'Recall of ' + code:<52} {number(row, 'recall')}  n = {row['n']}")
+        if options["plots"]:
+            from training import plots  # matplotlib takes a second to load
+
+            malignant = np.array([each.malignant for each in engine.bundle.conditions])
+            plots.draw_all(
+                options["plots"],
+                f"{engine.bundle.name} on {result['data']}, {result['split']}",
+                scored.probabilities, scored.labels, engine.bundle.classes, malignant, engine.bundle.urgent_threshold,
+            )  # fmt: skip
         if options["json"]:
             options["json"].parent.mkdir(parents=True, exist_ok=True)
             options["json"].write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
