@@ -4,6 +4,7 @@
     model.onnx       what is served
     model.keras      what training can go on from
     MODEL_CARD.md    what a person should read first
+    plot-*.svg       the figures drawn
     novelty.npz      what notices a picture without a lesion; older bundles have none
 
 bundle.json lists the SHA-256 of every other file and of itself, so a damaged or altered bundle is refused at load.
@@ -32,6 +33,7 @@ ONNX_FILE = "model.onnx"
 KERAS_FILE = "model.keras"
 CARD_FILE = "MODEL_CARD.md"
 NOVELTY_FILE = "novelty.npz"
+PLOT_PREFIX = "plot-"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 
 

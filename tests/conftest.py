@@ -14,15 +14,18 @@ import pytest
 # the first pair of services only: `-m "not one_pair"`.
 ONE_PAIR = ("training", "ops/test_bootstrap.py", "ops/test_up.py", "ops/test_compose.py", "ops/test_no_skips.py")
 
+# These do open it, but look at what the browser shows; tests/story walks through the product on both pairs.
+ONE_PAIR_OF_PAGES = ("browser",)
+
 pytest_plugins = ["tests.fixtures", "tests.no_skips"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
-        if any(item.path.is_relative_to(here / place) for place in ONE_PAIR) and not item.get_closest_marker(
-            "django_db"
-        ):
+        is_in = [item.path.is_relative_to(here / place) for place in ONE_PAIR]
+        shows = [item.path.is_relative_to(here / place) for place in ONE_PAIR_OF_PAGES]
+        if any(shows) or (any(is_in) and not item.get_closest_marker("django_db")):
             item.add_marker(pytest.mark.one_pair)
 
 

