@@ -314,7 +314,7 @@ PHOTO_MAX_PIXELS = env.int("PHOTO_MAX_MEGAPIXELS", default=100) * 1_000_000
 PHOTO_MIN_SIDE = env.int("PHOTO_MIN_SIDE", default=200)
 
 # --- Models -------------------------------------------------------------------------------------------
-SHIPPED_BUNDLE = BASE_DIR / "inference" / "bundles" / "lite0-pad-1"
+SHIPPED_BUNDLE = BASE_DIR / "inference" / "bundles" / "lite2-pad-1"
 BUNDLE_ROOT = Path(env.str("BUNDLE_ROOT", default=str(VAR / "bundles")))
 
 # --- Predictions (cases/predictions.py) ---------------------------------------------------------------

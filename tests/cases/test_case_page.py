@@ -164,7 +164,6 @@ def test_a_strange_picture_is_said_to_be_one_and_keeps_its_opinion(alma, case, l
 
     assert "This does not look like a photo of a lesion." in html
     assert "ai-rank" in html
-    assert "data-agree" not in html
 
 
 def test_a_pending_opinion_asks_again_ever_more_seldom(alma, case, sign_in, look):
