@@ -116,7 +116,7 @@ def test_from_a_new_patient_to_a_signed_read(enter, stack: Stack, screen: str) -
     opinion = page.locator("#opinion")
     expect(opinion).to_have_attribute("data-state", "done", timeout=OPINION_MS)
     expect(opinion).to_contain_text("Supports a decision. Not a diagnosis.")
-    expect(opinion).to_contain_text("Model lite0-pad")
+    expect(opinion).to_contain_text("Model lite2-pad")
     expect(opinion.locator(".ai-rank li")).to_have_count(3)
     expect(page.get_by_role("button", name="Sign and next")).to_have_count(0)
 
