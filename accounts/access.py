@@ -29,6 +29,17 @@ def can(user: User | AnonymousUser, clinic: Clinic | UUID | None, capability: Ca
     return clinic_id in clinic_ids(user, capability)
 
 
+def everywhere(user: User | AnonymousUser, capability: Capability) -> bool:
+    """Whether `user` may decide for the whole installation: with `capability` in every clinic, or as its operator.
+
+    One model serves all clinics, so the lead of one of several cannot change what the others work with.
+    """
+    if not isinstance(user, User) or not user.is_active:
+        return False
+    held = clinic_ids(user, capability)
+    return user.is_superuser or (bool(held) and not Clinic.objects.exclude(id__in=held).exists())
+
+
 def people(user: User | AnonymousUser) -> QuerySet[User]:
     """The people whose accounts `user` may manage: those with a role in a clinic that they run."""
     return User.objects.filter(memberships__clinic__in=clinic_ids(user, Capability.MANAGE_USERS)).distinct()

@@ -6,7 +6,7 @@ from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 
-from accounts.access import clinic_ids
+from accounts.access import clinic_ids, everywhere
 from accounts.models import User
 from accounts.roles import Capability
 
@@ -18,12 +18,19 @@ _NEEDED: dict[str, tuple[Capability, Capability]] = {
     "inference": (Capability.VIEW_RECORD, Capability.MANAGE_MODELS),
     "cases": (Capability.OPEN_ADMIN, Capability.OPEN_ADMIN),
 }
+# What is decided once for all clinics.
+_EVERYWHERE: dict[str, Capability] = {
+    "inference.promote_modelversion": Capability.PROMOTE_MODELS,
+    "inference.waive_comparison": Capability.WAIVE_COMPARISON,
+}
 
 
 class RoleBackend(BaseBackend):
     """Grants `app.action_model` by role; signs nobody in."""
 
     def has_perm(self, user_obj: User | AnonymousUser, perm: str, obj: Any = None) -> bool:
+        if perm in _EVERYWHERE:
+            return everywhere(user_obj, _EVERYWHERE[perm]) or self._refuse()
         app, action = perm.split(".", 1)
         view, write = _NEEDED.get(app, (None, None))
         needed = view if action.startswith("view_") else write

@@ -49,3 +49,21 @@ def requires(capability: Capability) -> Callable[[View], View]:
         return signed_in(guarded)
 
     return decorate
+
+
+def requires_permission(permission: str) -> Callable[[View], View]:
+    """Lets those in to whom the roles grant a Django permission (accounts/backends.py); others get 403.
+
+    For pages about what no clinic owns, which the platform's operator may open too.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.user.has_perm(permission):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        return signed_in(guarded)
+
+    return decorate

@@ -18,7 +18,11 @@ class Capability(models.TextChoices):
     SIGN_READS = "sign_reads", _("read cases and sign")
     RECORD_OUTCOMES = "record_outcomes", _("record biopsy outcomes")
     SEE_FIGURES = "see_figures", _("see the clinic's figures")
-    MANAGE_MODELS = "manage_models", _("see, promote and roll back models")
+    MANAGE_MODELS = "manage_models", _("see the models' figures and compare them")
+    # One model serves all clinics: whoever decides over it holds these in every clinic (access.everywhere).
+    PROMOTE_MODELS = "promote_models", _("make a model active, roll back, set a shadow model")
+    WAIVE_COMPARISON = "waive_comparison", _("let a model be promoted that was compared on too few cases")
+    RESCORE_CASES = "rescore_cases", _("score signed cases again and look at what a new model flags")
     OPEN_ADMIN = "open_admin", _("open the admin pages")
     MANAGE_USERS = "manage_users", _("manage people and their roles")
 
@@ -35,6 +39,8 @@ GRANTS: dict[str, frozenset[Capability]] = {
             Capability.RECORD_OUTCOMES,
             Capability.SEE_FIGURES,
             Capability.MANAGE_MODELS,
+            Capability.PROMOTE_MODELS,
+            Capability.RESCORE_CASES,
             Capability.OPEN_ADMIN,
         }
     ),
@@ -44,6 +50,7 @@ GRANTS: dict[str, frozenset[Capability]] = {
         | {
             Capability.SEE_FIGURES,
             Capability.MANAGE_MODELS,
+            Capability.WAIVE_COMPARISON,
             Capability.OPEN_ADMIN,
             Capability.MANAGE_USERS,
         }

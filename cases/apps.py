@@ -19,3 +19,4 @@ class CasesConfig(AppConfig):
         auditlog.register(models.Read)
         auditlog.register(models.Outcome)
         auditlog.register(models.Condition)
+        auditlog.register(models.SecondLook)

@@ -11,11 +11,9 @@ from django.utils.translation import gettext as _
 from cases.models import Case, Condition, Consent, LesionImage, Prediction, PredictionState
 from inference import registry
 from inference.bundle import Bundle, BundleError
-from inference.models import ModelState, ModelVersion
+from inference.models import ModelVersion
 
 MOST_CONDITIONS = 3
-# Candidates and shadows compute beside the active model to be compared later; readers never see them.
-SHOWN_VERSIONS = (ModelState.ACTIVE, ModelState.RETIRED)
 REFUSED_STATES = (PredictionState.REJECTED, PredictionState.FAILED)
 
 
@@ -192,7 +190,7 @@ def percent(share: float) -> str:
 
 def shown_predictions() -> QuerySet[Prediction]:
     """The newest prediction of each photo that people may see."""
-    shown = Prediction.objects.filter(model_version__state__in=SHOWN_VERSIONS)
+    shown = Prediction.objects.all()
     newer = shown.filter(image=OuterRef("image")).filter(
         Q(queued_at__gt=OuterRef("queued_at")) | Q(queued_at=OuterRef("queued_at"), id__gt=OuterRef("id"))
     )

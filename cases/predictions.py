@@ -1,5 +1,8 @@
 """Predictions from request to result. The row is the queue: it is created with the photo, in one transaction;
 a Celery message only says "look now", and one that is lost costs a delay, not a prediction.
+
+Silent predictions (the shadow's, and those of scoring old cases again) go the same way through a queue that workers
+look at last, and change nothing that a reader sees.
 """
 
 import io
@@ -9,7 +12,6 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import structlog
-from celery import current_app
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
@@ -18,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from PIL import Image
 
+from cases import broker
 from cases.models import Answer, Case, LesionImage, Patient, Prediction, PredictionState, Read, Urgency
 from cases.models.case import OPEN_STATES
 from cases.models.prediction import PENDING_STATES
@@ -25,9 +28,11 @@ from inference import registry
 from inference.answers import Answers
 from inference.bundle import BundleError
 from inference.engine import Opinion
-from inference.models import ModelState
+from inference.models import ModelState, ModelVersion
 
 log = structlog.get_logger(__name__)
+
+TASK = "cases.tasks.predict"
 
 # A queued row older than this had its message lost, or the broker was down: the sweep sends it again.
 RESEND_AFTER = timedelta(seconds=30)
@@ -54,11 +59,40 @@ def request(image: LesionImage) -> Prediction | None:
     except registry.NoActiveModel:
         log.warning("prediction_without_model", image=str(image.id))
         return None
-    prediction, created = Prediction.objects.get_or_create(
-        image=image, model_version=version, defaults={"is_urgent_queue": image.case.urgency == Urgency.URGENT}
+    is_urgent = image.case.urgency == Urgency.URGENT
+    prediction, created = Prediction.every.get_or_create(
+        image=image, model_version=version, defaults={"is_urgent_queue": is_urgent}
     )
     if created:
         _send_on_commit(prediction)
+    elif prediction.silent:
+        # The model scored this photo silently before it became the active one. Now its opinion is asked for: it is
+        # computed anew, since it is to be shown from now on and may raise the urgent flag.
+        Prediction.every.filter(id=prediction.id).update(silent=False, is_urgent_queue=is_urgent)
+        prediction.refresh_from_db()
+        _queue_again(prediction, Q())
+        prediction.refresh_from_db()
+    _request_of_shadow(image)
+    return prediction
+
+
+def _request_of_shadow(image: LesionImage) -> None:
+    """Queues the shadow's silent prediction; one that it has made before it was the shadow stays as it is."""
+    shadow = registry.shadow()
+    if shadow is None:
+        return
+    prediction, created = Prediction.every.get_or_create(image=image, model_version=shadow, defaults={"silent": True})
+    if created:
+        _send_on_commit(prediction)
+    elif prediction.silent:
+        _queue_again(prediction, Q(state=PredictionState.REJECTED))
+
+
+def request_silently(image: LesionImage, version: ModelVersion) -> Prediction:
+    """A queued silent prediction by `version`, for the caller to run; one that readers see is left as it is."""
+    prediction, _created = Prediction.every.get_or_create(image=image, model_version=version, defaults={"silent": True})
+    if prediction.silent and prediction.state in (PredictionState.FAILED, PredictionState.REJECTED):
+        Prediction.every.filter(id=prediction.id).update(state=PredictionState.QUEUED, attempts=0, reason="")
     return prediction
 
 
@@ -73,8 +107,12 @@ def request_again(image: LesionImage) -> Prediction | None:
 def facts_changed(cases: QuerySet[Case]) -> None:
     """Computes again what the model was told about open `cases`, but for opinions that a reader signed against."""
     signed_against = Read.objects.filter(prediction=OuterRef("pk"))
-    stale = Prediction.objects.filter(
-        ~Exists(signed_against), image__case__in=cases.filter(state__in=OPEN_STATES), image__removed_at__isnull=True
+    stale = Prediction.every.filter(
+        ~Exists(signed_against),
+        # Of the silent ones, those that are still compared with the active model's.
+        Q(silent=False) | Q(model_version__state=ModelState.SHADOW),
+        image__case__in=cases.filter(state__in=OPEN_STATES),
+        image__removed_at__isnull=True,
     )
     for prediction in stale:
         _queue_again(prediction, Q(state__in=[*PENDING_STATES, PredictionState.DONE]))
@@ -112,7 +150,7 @@ def photo_removed(image: LesionImage) -> None:
 
 
 def _end_pending(images: QuerySet[LesionImage], reason: object) -> None:
-    Prediction.objects.filter(image__in=images, state__in=PENDING_STATES).update(
+    Prediction.every.filter(image__in=images, state__in=PENDING_STATES).update(
         state=PredictionState.REJECTED,
         reason=str(reason),
         finished_at=timezone.now(),
@@ -140,7 +178,7 @@ def rerun(image: LesionImage) -> Prediction | None:
 
 
 def _queue_again(prediction: Prediction, allowed: Q) -> bool:
-    changed = Prediction.objects.filter(allowed, id=prediction.id).update(
+    changed = Prediction.every.filter(allowed, id=prediction.id).update(
         state=PredictionState.QUEUED,
         attempts=0,
         # Whoever computes it just now has lost the claim, so an answer to old questions is never stored.
@@ -155,23 +193,13 @@ def _queue_again(prediction: Prediction, allowed: Q) -> bool:
 
 
 def _send_on_commit(prediction: Prediction) -> None:
-    prediction_id, queue = str(prediction.id), _queue_name(prediction.is_urgent_queue)
-    transaction.on_commit(lambda: _send(prediction_id, queue))
+    broker.tell_on_commit(TASK, prediction.id, _queue_name(prediction.is_urgent_queue, prediction.silent))
 
 
-def _queue_name(is_urgent: bool) -> str:
+def _queue_name(is_urgent: bool, silent: bool) -> str:
+    if silent:
+        return "background"
     return "urgent" if is_urgent else "routine"
-
-
-def _send(prediction_id: str, queue: str) -> bool:
-    """Tells a worker to look. A broker that is down is logged and left to the sweep; False then."""
-    try:
-        current_app.send_task("cases.tasks.predict", args=[prediction_id], queue=queue, retry=False)
-    except Exception:
-        # Kombu lets errors of many libraries through; whichever it is, the row is safe and the sweep re-sends.
-        log.warning("broker_unreachable", prediction=prediction_id, queue=queue)
-        return False
-    return True
 
 
 def run(prediction_id: UUID) -> bool:
@@ -203,7 +231,7 @@ def claim(prediction_id: UUID) -> Prediction | None:
     """Takes a queued prediction, or a running one whose lease has run out. One UPDATE decides between two workers."""
     now, token = timezone.now(), uuid4()
     changed = (
-        Prediction.objects.filter(id=prediction_id, attempts__lt=settings.PREDICTION_MAX_ATTEMPTS)
+        Prediction.every.filter(id=prediction_id, attempts__lt=settings.PREDICTION_MAX_ATTEMPTS)
         .filter(Q(state=PredictionState.QUEUED) | Q(state=PredictionState.RUNNING, lease_until__lt=now))
         .update(
             state=PredictionState.RUNNING,
@@ -216,7 +244,7 @@ def claim(prediction_id: UUID) -> Prediction | None:
         return None
     # None: between both statements the row was queued again, so somebody will claim it anew.
     return (
-        Prediction.objects.select_related("model_version", "image__case__lesion__patient", "image__case__clinic")
+        Prediction.every.select_related("model_version", "image__case__lesion__patient", "image__case__clinic")
         .filter(id=prediction_id, claim_token=token)
         .first()
     )
@@ -275,7 +303,7 @@ def _picture(image: LesionImage) -> Image.Image:
 
 
 def _finish(prediction: Prediction, state: PredictionState, *, reason: str) -> None:
-    Prediction.objects.filter(id=prediction.id, claim_token=prediction.claim_token).update(
+    Prediction.every.filter(id=prediction.id, claim_token=prediction.claim_token).update(
         state=state, reason=reason[:300], finished_at=timezone.now(), claim_token=None, lease_until=None
     )
 
@@ -283,13 +311,13 @@ def _finish(prediction: Prediction, state: PredictionState, *, reason: str) -> N
 def _store(prediction: Prediction, opinion: Opinion, answers: Answers, *, duration_ms: int) -> bool:
     """Stores the result if the claim still stands; a late second result is dropped."""
     now = timezone.now()
-    raises_flag = opinion.urgent and prediction.model_version.state == ModelState.ACTIVE
+    raises_flag = opinion.urgent and not prediction.silent
     case = Case.objects.filter(id=prediction.image.case_id)
     with transaction.atomic():
         if raises_flag:
             # Case before prediction, as everywhere: the other order would be a deadlock with one who changes answers.
             case.select_for_update().get()
-        stored = Prediction.objects.filter(
+        stored = Prediction.every.filter(
             id=prediction.id, claim_token=prediction.claim_token, state=PredictionState.RUNNING
         ).update(
             state=PredictionState.DONE,
@@ -307,9 +335,7 @@ def _store(prediction: Prediction, opinion: Opinion, answers: Answers, *, durati
             uncertain=opinion.uncertain,
             novelty=opinion.novelty,
             strange=opinion.strange,
-            maps=opinion.maps.astype(np.float16).tobytes(),
-            map_rows=opinion.maps.shape[1],
-            map_columns=opinion.maps.shape[2],
+            **({} if prediction.silent else _maps(opinion)),
             embedding=opinion.embedding.astype(np.float16).tobytes(),
         )
         if stored and raises_flag:
@@ -320,10 +346,19 @@ def _store(prediction: Prediction, opinion: Opinion, answers: Answers, *, durati
     return bool(stored)
 
 
+def _maps(opinion: Opinion) -> dict[str, object]:
+    """The class maps as they are stored; a silent prediction has none, for nobody looks at its heat map."""
+    return {
+        "maps": opinion.maps.astype(np.float16).tobytes(),
+        "map_rows": opinion.maps.shape[1],
+        "map_columns": opinion.maps.shape[2],
+    }
+
+
 def sweep() -> int:
     """Re-sends what waits too long or lost its worker, gives up what failed too often; returns their number."""
     now = timezone.now()
-    given_up = Prediction.objects.filter(
+    given_up = Prediction.every.filter(
         Q(state=PredictionState.RUNNING, lease_until__lt=now), attempts__gte=settings.PREDICTION_MAX_ATTEMPTS
     ).update(
         state=PredictionState.FAILED,
@@ -333,17 +368,17 @@ def sweep() -> int:
         lease_until=None,
     )
     waiting = list(
-        Prediction.objects.filter(
+        Prediction.every.filter(
             Q(state=PredictionState.QUEUED, queued_at__lt=now - RESEND_AFTER)
             | Q(state=PredictionState.RUNNING, lease_until__lt=now)
         )
-        .order_by("-is_urgent_queue", "queued_at")
-        .values_list("id", "is_urgent_queue")[:SWEEP_BATCH]
+        .order_by("silent", "-is_urgent_queue", "queued_at")
+        .values_list("id", "is_urgent_queue", "silent")[:SWEEP_BATCH]
     )
     sent = 0
-    for prediction_id, is_urgent in waiting:
+    for prediction_id, is_urgent, silent in waiting:
         # One refusal is enough: the next sweep tries again.
-        if not _send(str(prediction_id), _queue_name(is_urgent)):
+        if not broker.tell(TASK, prediction_id, _queue_name(is_urgent, silent)):
             break
         sent += 1
     return given_up + sent

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.core.cache import cache
 from django.utils import timezone
 
-from cases import predictions
+from cases import predictions, rescoring
 
 HEARTBEAT_KEY = "worker-heartbeat"
 
@@ -19,6 +19,12 @@ def predict(prediction_id: str) -> None:
 @shared_task
 def sweep_predictions() -> None:
     predictions.sweep()
+    rescoring.sweep()
+
+
+@shared_task
+def rescore(rescoring_id: str) -> None:
+    rescoring.work(UUID(rescoring_id))
 
 
 @shared_task

@@ -5,6 +5,7 @@
     model.keras      what training can go on from
     MODEL_CARD.md    what a person should read first
     plot-*.svg       the figures drawn
+    training-photos.txt   which photos it was trained on, by content: a test set must not hold them
     novelty.npz      what notices a picture without a lesion; older bundles have none
 
 bundle.json lists the SHA-256 of every other file and of itself, so a damaged or altered bundle is refused at load.
@@ -32,6 +33,7 @@ SPEC_FILE = "bundle.json"
 ONNX_FILE = "model.onnx"
 KERAS_FILE = "model.keras"
 CARD_FILE = "MODEL_CARD.md"
+TRAINING_PHOTOS_FILE = "training-photos.txt"
 NOVELTY_FILE = "novelty.npz"
 PLOT_PREFIX = "plot-"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
@@ -81,6 +83,12 @@ class Bundle:
     def coverage(self, wanted: int) -> int:
         """The coverage in per cent that answer sets can have: the wanted one, else the next higher on offer."""
         return min((each for each in self.conformal if each >= wanted), default=max(self.conformal))
+
+    def training_photos(self) -> frozenset[str] | None:
+        """`DataSet.photo_hashes` of what it was trained on; None from a bundle that does not list them."""
+        if TRAINING_PHOTOS_FILE not in self.spec["files"]:
+            return None
+        return frozenset((self.path / TRAINING_PHOTOS_FILE).read_text(encoding="ascii").split())
 
     @classmethod
     def load(cls, folder: Path | str) -> Bundle:

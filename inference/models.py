@@ -14,7 +14,10 @@ class ModelState(models.TextChoices):
 
 
 class ModelVersion(models.Model):
-    """One trained bundle. Exactly one version is active; the database holds that, not the code."""
+    """One trained bundle. At most one version is active and one is the shadow: the database holds that, not the code.
+
+    inference/promotion.py has the ways from one state to another.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.SlugField(_("name"), max_length=80, unique=True)
@@ -34,6 +37,9 @@ class ModelVersion(models.Model):
             models.UniqueConstraint(
                 fields=["state"], condition=models.Q(state=ModelState.ACTIVE), name="one_active_model"
             ),
+            models.UniqueConstraint(
+                fields=["state"], condition=models.Q(state=ModelState.SHADOW), name="one_shadow_model"
+            ),
             models.CheckConstraint(condition=models.Q(state__in=ModelState.values), name="model_state_is_known"),
         ]
 
@@ -41,8 +47,24 @@ class ModelVersion(models.Model):
         return self.name
 
 
+class ComparisonState(models.TextChoices):
+    """queued -> running -> done | failed | cancelled; see training/comparisons.py."""
+
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+COMPARISON_PENDING = (ComparisonState.QUEUED, ComparisonState.RUNNING)
+
+
 class Comparison(models.Model):
-    """Append-only: what a candidate and another model said of the same photos. A promotion rests on one."""
+    """A candidate measured beside another model, as a rule the active one, on the same frozen test set.
+
+    The row is the job and its result. training/comparison.py says what stands in `figures`.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     candidate = models.ForeignKey(
@@ -51,11 +73,26 @@ class Comparison(models.Model):
     baseline = models.ForeignKey(
         ModelVersion, on_delete=models.PROTECT, related_name="+", verbose_name=_("compared with")
     )
-    data = models.CharField(_("photos"), max_length=200)
-    manifest_sha256 = models.CharField(_("SHA-256 of the photos' list"), max_length=64)
-    figures = models.JSONField(_("figures"))
-    by = models.CharField(_("by"), max_length=200)
-    at = models.DateTimeField(_("at"), default=timezone.now)
+    data = models.CharField(_("test set"), max_length=200)
+    source = models.CharField(max_length=200, blank=True, help_text=_("a key of training/testsets.py, for the worker"))
+    # The test set is this hash: the same name with other photos is another test set.
+    manifest_sha256 = models.CharField(_("manifest, SHA-256"), max_length=64, blank=True)
+    n = models.PositiveIntegerField(_("photos"), null=True)
+    figures = models.JSONField(_("figures"), default=dict, blank=True)
+    state = models.CharField(_("state"), max_length=10, choices=ComparisonState.choices, default=ComparisonState.QUEUED)
+    done = models.PositiveIntegerField(_("photos measured"), default=0)
+    total = models.PositiveIntegerField(_("photos to measure"), default=0)
+    reason = models.CharField(_("why not"), max_length=500, blank=True)
+    by = models.CharField(_("by"), max_length=200, help_text=_("who asked, as they were named then"))
+    at = models.DateTimeField(_("asked for"), default=timezone.now)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    claim_token = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    # An admin's word that the candidate may be promoted although the cases were too few to say.
+    waived_reason = models.CharField(_("reason for the waiver"), max_length=500, blank=True)
+    waived_by = models.CharField(_("waived by"), max_length=200, blank=True)
+    waived_at = models.DateTimeField(_("waived"), null=True)
 
     class Meta:
         verbose_name = _("comparison")
@@ -64,15 +101,48 @@ class Comparison(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=~models.Q(candidate=models.F("baseline")), name="comparison_is_of_two_models"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["candidate", "baseline", "source"],
+                condition=models.Q(state__in=["queued", "running"]),
+                name="one_pending_comparison",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=ComparisonState.values), name="comparison_state_is_known"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state=ComparisonState.DONE)
+                | (models.Q(n__isnull=False, finished_at__isnull=False) & ~models.Q(manifest_sha256="")),
+                name="done_comparison_names_its_test_set",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state=ComparisonState.FAILED) | ~models.Q(reason=""),
+                name="failed_comparison_says_why",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(waived_reason="", waived_by="", waived_at__isnull=True)
+                | (~models.Q(waived_reason="") & ~models.Q(waived_by="") & models.Q(waived_at__isnull=False)),
+                name="waiver_has_who_why_when",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.candidate} - {self.baseline} {self.at:%Y-%m-%d %H:%M}"
+        return f"{self.candidate} / {self.baseline}"
+
+    @property
+    def is_pending(self) -> bool:
+        return self.state in COMPARISON_PENDING
+
+
+class ActivationKind(models.TextChoices):
+    PROMOTED = "promoted", _("Made active")
+    ROLLED_BACK = "rolled_back", _("Rolled back to")
+    SHADOW_ON = "shadow_on", _("Made the shadow")
+    SHADOW_OFF = "shadow_off", _("No longer the shadow")
 
 
 class Activation(models.Model):
-    """Append-only log of what was active when, why, and on whose word; a rollback reads it backwards."""
+    """Append-only log of what was active or the shadow when, why, and on whose word; a rollback reads it backwards."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     model_version = models.ForeignKey(
@@ -81,17 +151,29 @@ class Activation(models.Model):
     replaced = models.ForeignKey(
         ModelVersion, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("replaced")
     )
-    comparison = models.ForeignKey(
-        Comparison, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("comparison it rests on")
-    )
+    kind = models.CharField(_("what"), max_length=12, choices=ActivationKind.choices, default=ActivationKind.PROMOTED)
     reason = models.CharField(_("reason"), max_length=500)
     by = models.CharField(_("by"), max_length=200, help_text=_("who decided, as they were named then"))
+    comparison = models.ForeignKey(
+        Comparison, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("comparison")
+    )
+    # Why, and on whose word, the comparison did not stand against it; empty where it needed no such word.
+    override_reason = models.CharField(_("reason for the override"), max_length=500, blank=True)
+    override_by = models.CharField(_("override by"), max_length=200, blank=True)
     at = models.DateTimeField(_("at"), default=timezone.now)
 
     class Meta:
         verbose_name = _("activation")
         verbose_name_plural = _("activations")
-        ordering = ["-at"]
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(kind__in=ActivationKind.values), name="activation_kind_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(override_reason="", override_by="")
+                | (~models.Q(override_reason="") & ~models.Q(override_by="")),
+                name="override_has_who_and_why",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.model_version} {self.at:%Y-%m-%d %H:%M}"

@@ -1,20 +1,14 @@
-"""Which model versions exist, which one is active, and the loaded engine of each."""
+"""Which model versions exist, which one is active, and the loaded engine of each. promotion.py changes their state."""
 
 import shutil
 from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Q
-from django.utils import timezone
 
 from inference.bundle import Bundle, BundleError
 from inference.engine import Engine
-from inference.models import Activation, Comparison, ModelState, ModelVersion
-
-# Below this many malignant photos a comparison cannot say that a model misses no more cancers.
-FEWEST_MALIGNANT = 30
+from inference.models import ModelState, ModelVersion
 
 
 class NoActiveModel(Exception):
@@ -35,6 +29,11 @@ def active() -> ModelVersion:
         return ModelVersion.objects.get(state=ModelState.ACTIVE)
     except ModelVersion.DoesNotExist:
         raise NoActiveModel("No model is active. Promote one: `python manage.py models promote NAME`.") from None
+
+
+def shadow() -> ModelVersion | None:
+    """The version that scores new photos silently beside the active one."""
+    return ModelVersion.objects.filter(state=ModelState.SHADOW).first()
 
 
 def register(folder: Path) -> ModelVersion:
@@ -83,97 +82,8 @@ def folder(version: ModelVersion) -> Path:
     return settings.BASE_DIR / version.path
 
 
-def named(name: str) -> ModelVersion:
-    """The version called `name`.
-
-    Raises:
-        RegistryError: there is none.
-    """
-    version = ModelVersion.objects.filter(name=name).first()
-    if version is None:
-        raise RegistryError(f"There is no model called {name}. `python manage.py models list` names them.")
-    return version
-
-
-def promote(name: str, *, reason: str, by: str, uncompared: bool = False) -> ModelVersion:
-    """Makes the version called `name` the active one and logs it; running workers follow at their next prediction.
-
-    A model takes another's place only with a comparison on the same photos in which it misses no more cancers.
-    Exempt are the first model of an installation, one that was active before, and whoever says `uncompared`, which
-    stands in the log.
-
-    Raises:
-        RegistryError: no such version, no reason, no comparison that speaks for it, or its bundle does not load.
-    """
-    if not reason.strip():
-        raise RegistryError("Say why: the reason stands in the log.")
-    with transaction.atomic():
-        # All rows, in one order: two who promote at once wait for each other, and the second sees what the first did.
-        rows = {each.name: each for each in ModelVersion.objects.select_for_update().order_by("id")}
-        version = rows.get(name)
-        if version is None:
-            raise RegistryError(f"There is no model called {name}. `python manage.py models list` names them.")
-        try:
-            Bundle.load(folder(version))
-        except BundleError as error:
-            raise RegistryError(f"{name} cannot be promoted: {error}") from error
-        previous = next((each for each in rows.values() if each.state == ModelState.ACTIVE), None)
-        if previous == version:
-            return version
-        comparison = None
-        if previous and uncompared:
-            reason = f"Without a comparison: {reason}"[:500]
-        elif previous and not Activation.objects.filter(Q(model_version=version) | Q(replaced=version)).exists():
-            comparison = _favourable(version, previous)
-        if previous:
-            previous.state = ModelState.RETIRED
-            previous.save(update_fields=["state"])
-        version.state = ModelState.ACTIVE
-        version.activated_at = timezone.now()
-        version.save(update_fields=["state", "activated_at"])
-        Activation.objects.create(model_version=version, replaced=previous, comparison=comparison, reason=reason, by=by)
-    return version
-
-
-def _favourable(candidate: ModelVersion, baseline: ModelVersion) -> Comparison:
-    """The latest comparison of both, if the candidate misses no more cancers in it.
-
-    Raises:
-        RegistryError: it does, or nobody can say.
-    """
-    latest = Comparison.objects.filter(candidate=candidate, baseline=baseline).order_by("-at", "-id").first()
-    if latest is None:
-        raise RegistryError(
-            f"{candidate} was not compared with {baseline}, which is active: `python manage.py compare {candidate} "
-            "--data DIR --split NAME` first."
-        )
-    found = latest.figures["figures"]["malignant_sensitivity"]
-    if latest.figures["malignant_n"] < FEWEST_MALIGNANT or found["difference"] is None:
-        raise RegistryError(
-            f"Too few to say: {candidate} and {baseline} were compared on {latest.figures['malignant_n']} malignant "
-            f"photos, and it takes {FEWEST_MALIGNANT}. Compare them on more."
-        )
-    if found["difference"] < 0:
-        raise RegistryError(
-            f"{candidate} finds fewer cancers: {found['candidate']:.1%} of {latest.figures['malignant_n']} where "
-            f"{baseline} finds {found['baseline']:.1%} ({latest.data})."
-        )
-    return latest
-
-
-def rollback(*, reason: str, by: str) -> ModelVersion:
-    """Goes back to the version that the active one replaced.
-
-    Raises:
-        RegistryError: nothing came before.
-    """
-    latest = Activation.objects.filter(model_version__state=ModelState.ACTIVE).order_by("-at").first()
-    if latest is None or latest.replaced is None:
-        raise RegistryError("There is no earlier model to go back to.")
-    return promote(latest.replaced.name, reason=reason, by=by)
-
-
-@lru_cache(maxsize=3)
+# The active version, the shadow, one that re-scores old cases, and the one that was active a moment ago.
+@lru_cache(maxsize=4)
 def _engine(path: Path, sha256: str) -> Engine:
     bundle = Bundle.load(path)
     if bundle.sha256 != sha256:

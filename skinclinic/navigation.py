@@ -25,6 +25,7 @@ _ENTRIES = [
     (_("Worklist"), "worklist", "list", Capability.VIEW_RECORD),
     (_("Patients"), "patient_list", "users", Capability.VIEW_RECORD),
     (_("New case"), "case_new", "plus", Capability.LOG_CASES),
+    (_("Models"), "model_list", "brain", Capability.MANAGE_MODELS),
     (_("Admin"), "admin:index", "settings", Capability.OPEN_ADMIN),
 ]
 

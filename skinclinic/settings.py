@@ -163,7 +163,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "interval_step": 0,
     "interval_max": 0,
     "connect_retries_timeout": 1,
-    # Workers take from the queues in the order of their `-Q`: nothing routine while something urgent waits.
+    # Workers take from the queues in the order of their `-Q`: nothing routine while something urgent waits,
+    # and nothing in the background while a patient waits.
     "queue_order_strategy": "priority",
 }
 CELERY_TASK_PUBLISH_RETRY = False
@@ -173,6 +174,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "cases.tasks.sweep_predictions",
         "schedule": 15.0,
         "options": {"queue": "urgent", "expires": 15},
+    },
+    "sweep-comparisons": {
+        "task": "training.tasks.sweep_comparisons",
+        "schedule": 60.0,
+        "options": {"queue": "urgent", "expires": 60},
     },
     "worker-heartbeat": {
         "task": "cases.tasks.record_heartbeat",
@@ -316,6 +322,10 @@ PHOTO_MIN_SIDE = env.int("PHOTO_MIN_SIDE", default=200)
 # --- Models -------------------------------------------------------------------------------------------
 SHIPPED_BUNDLE = BASE_DIR / "inference" / "bundles" / "lite2-pad-1"
 BUNDLE_ROOT = Path(env.str("BUNDLE_ROOT", default=str(VAR / "bundles")))
+# A candidate may not be this much worse than the active model at finding what is malignant (inference/promotion.py).
+PROMOTION_SENSITIVITY_MARGIN = env.float("PROMOTION_SENSITIVITY_MARGIN", default=0.05)
+# Held-out photos that candidate and active model are compared on: SPLIT/CLASS/photo.jpg or CLASS/photo.jpg.
+EVALUATION_DATA_DIR = env.str("EVALUATION_DATA_DIR", default="")
 
 # --- Predictions (cases/predictions.py) ---------------------------------------------------------------
 PREDICTION_LEASE_SECONDS = env.int("PREDICTION_LEASE_SECONDS", default=60)

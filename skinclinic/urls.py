@@ -12,6 +12,8 @@ urlpatterns = [
     path("", include("cases.urls.patients")),
     path("", include("cases.urls.cases")),
     path("", include("cases.urls.photos")),
+    path("", include("cases.urls.rescoring")),
+    path("", include("training.urls")),
     path("api/", include("skinclinic.api_urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),

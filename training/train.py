@@ -290,4 +290,7 @@ def write_bundle(
         spec["metrics"] = metrics
         card = Path(temporary) / bundles.CARD_FILE
         card.write_text(model_card(spec), encoding="utf-8")
-        return Bundle.load(bundles.write(options.bundle, spec, {**files, bundles.CARD_FILE: card}))
+        photos = Path(temporary) / bundles.TRAINING_PHOTOS_FILE
+        photos.write_text("\n".join(sorted(dataset.split(options.splits).photo_hashes())) + "\n", encoding="ascii")
+        described = {bundles.CARD_FILE: card, bundles.TRAINING_PHOTOS_FILE: photos}
+        return Bundle.load(bundles.write(options.bundle, spec, {**files, **described}))

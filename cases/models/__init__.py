@@ -8,6 +8,7 @@ from cases.models.outcome import Outcome
 from cases.models.patient import Consent, Fitzpatrick, Patient, Sex
 from cases.models.prediction import Prediction, PredictionState
 from cases.models.read import Certainty, Management, Read
+from cases.models.rescoring import Rescoring, RescoringState, SecondLook
 
 __all__ = [
     "Answer",
@@ -27,6 +28,9 @@ __all__ = [
     "Prediction",
     "PredictionState",
     "Read",
+    "Rescoring",
+    "RescoringState",
+    "SecondLook",
     "Sex",
     "Side",
     "Urgency",

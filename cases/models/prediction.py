@@ -21,8 +21,20 @@ class PredictionState(models.TextChoices):
 PENDING_STATES = (PredictionState.QUEUED, PredictionState.RUNNING)
 
 
+class ShownPredictions(models.Manager["Prediction"]):
+    """The predictions that people may see, which is all that code gets unless it asks for `Prediction.every`."""
+
+    def get_queryset(self) -> models.QuerySet["Prediction"]:
+        return super().get_queryset().filter(silent=False)
+
+
 class Prediction(models.Model):
-    """What one model version says about one photo. The row is the queue; a message only says "look now"."""
+    """What one model version says about one photo. The row is the queue; a message only says "look now".
+
+    A silent one was made to judge its model: by the shadow beside the active model, or by scoring signed cases again.
+    It is never shown to a reader and raises no flag. `objects`, and with it `image.predictions`, leaves silent ones
+    out; a join from another table (`images__predictions`) would not, so none is made (tests/cases/test_silent.py).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     image = models.ForeignKey(LesionImage, on_delete=models.PROTECT, related_name="predictions")
@@ -34,6 +46,7 @@ class Prediction(models.Model):
         default=PredictionState.QUEUED,
         editable=False,
     )
+    silent = models.BooleanField(_("silent"), default=False, editable=False)
     is_urgent_queue = models.BooleanField(_("urgent queue"), default=False, editable=False)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0, editable=False)
     claim_token = models.UUIDField(null=True, editable=False)
@@ -62,6 +75,9 @@ class Prediction(models.Model):
     map_rows = models.PositiveSmallIntegerField(null=True, editable=False)
     map_columns = models.PositiveSmallIntegerField(null=True, editable=False)
     embedding = models.BinaryField(null=True, editable=False)  # float16 [d]
+
+    objects = ShownPredictions()
+    every = models.Manager["Prediction"]()
 
     class Meta:
         verbose_name = _("prediction")

@@ -139,9 +139,9 @@ _CELERY = ["-m", "celery", "-A", "skinclinic", "--skip-checks"]
 
 
 def worker(var: Path, env: dict[str, str]) -> Part:
-    """One celery process for both queues; there is no other worker for gossip, mingle or heartbeat."""
-    command = [sys.executable, *_CELERY, "worker", "--pool", "solo", "-Q", "urgent,routine", "--loglevel", "INFO"]
-    command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    """One celery process for all queues but training; there is no other worker for gossip, mingle or heartbeat."""
+    command = [sys.executable, *_CELERY, "worker", "--pool", "solo", "-Q", "urgent,routine,background"]
+    command += ["--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     return _flagged("worker", command, env, var)
 
 

@@ -155,6 +155,32 @@ RULES: dict[str, dict[str, Rule]] = {
     "photo_restore": {"POST": Rule(PEOPLE, _arg("photo_id", "removed"))},
     "heatmap": {"GET": Rule(PEOPLE, _arg("prediction_id", "prediction"))},
     "prediction_retry": {"POST": Rule(PEOPLE, _arg("prediction_id", "failed"))},
+    # --- Models: no clinic owns them ------------------------------------------------------------------
+    "model_list": {"GET": Rule((*RUNNERS, OPERATOR))},
+    "model_detail": {"GET": Rule((*RUNNERS, OPERATOR), _arg("model_id", "candidate"), shared=True)},
+    # Its bundle is a made-up one, which holds no picture: 404 says that the door was passed.
+    "model_plot": {
+        "GET": Rule(
+            (*RUNNERS, OPERATOR), lambda side: {"model_id": side.model.pk, "name": "roc"}, shared=True, passes=(404,)
+        )
+    },
+    "model_compare": {"POST": Rule((*RUNNERS, OPERATOR), _arg("model_id", "candidate"), shared=True)},
+    "comparison_detail": {"GET": Rule((*RUNNERS, OPERATOR), _arg("comparison_id", "comparison"), shared=True)},
+    "comparison_cancel": {"POST": Rule((*RUNNERS, OPERATOR), _arg("comparison_id", "comparison"), shared=True)},
+    # There are two clinics in this world, and one model for both: who leads one of them decides nothing.
+    "model_promote": {
+        "GET": Rule((OPERATOR,), _arg("model_id", "candidate"), shared=True),
+        "POST": Rule((OPERATOR,), _arg("model_id", "candidate"), shared=True, passes=_FORM),
+    },
+    "models_rollback": {"GET": Rule((OPERATOR,)), "POST": Rule((OPERATOR,), passes=_FORM)},
+    "model_shadow": {"POST": Rule((OPERATOR,), _arg("model_id", "candidate"), shared=True)},
+    "comparison_waive": {"POST": Rule((OPERATOR,), _arg("comparison_id", "comparison"), shared=True)},
+    # --- Signed cases scored again: a clinic's leads, about its cases -----------------------------------
+    "rescored_cases": {"GET": Rule((LEAD,), _arg("model_id", "candidate"), shared=True)},
+    "rescored_progress": {"GET": Rule((LEAD,), _arg("model_id", "candidate"), shared=True)},
+    "rescored_start": {"POST": Rule((LEAD,), _arg("model_id", "candidate"), shared=True)},
+    "rescored_cancel": {"POST": Rule((LEAD,), _arg("model_id", "candidate"), shared=True)},
+    "rescored_look": {"POST": Rule((LEAD,), lambda side: {"model_id": side.candidate.pk, "case_id": side.signed.pk})},
     # --- REST API -------------------------------------------------------------------------------------
     "api-root": {"GET": _api(SIGNED_IN)},
     "api-me": {"GET": _api(SIGNED_IN)},
@@ -209,9 +235,7 @@ RULES: dict[str, dict[str, Rule]] = {
     "api-model-detail": {"GET": _api((*PEOPLE, OPERATOR), _pk("model"), shared=True)},
     # Its bundle is a made-up one: 409 says that the door was passed.
     "api-model-promote": {
-        "POST": _api(
-            (*RUNNERS, OPERATOR), _pk("candidate"), lambda side: {"reason": "Better"}, shared=True, passes=(200, 409)
-        )
+        "POST": _api((OPERATOR,), _pk("candidate"), lambda side: {"reason": "Better"}, shared=True, passes=(200, 409))
     },
     # --- One's own account (allauth) ------------------------------------------------------------------
     "account_login": {"GET": ANYONE, "POST": ANYONE},
@@ -269,14 +293,6 @@ RULES: dict[str, dict[str, Rule]] = {
     "admin:accounts_user_first_password": {
         "GET": Rule((ADMIN, OPERATOR), lambda side: {"object_id": side.cast.staff.pk}, sees_all=(OPERATOR,)),
         "POST": Rule((ADMIN, OPERATOR), lambda side: {"object_id": side.cast.staff.pk}, sees_all=(OPERATOR,)),
-    },
-    "admin:inference_modelversion_promote": {
-        "GET": Rule((*RUNNERS, OPERATOR), lambda side: {"object_id": side.candidate.pk}, shared=True),
-        "POST": Rule((*RUNNERS, OPERATOR), lambda side: {"object_id": side.candidate.pk}, shared=True),
-    },
-    "admin:inference_modelversion_rollback": {
-        "GET": Rule((*RUNNERS, OPERATOR)),
-        "POST": Rule((*RUNNERS, OPERATOR)),
     },
 }
 

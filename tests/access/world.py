@@ -16,7 +16,7 @@ from cases import lifecycle, outcomes, reads
 from cases.models import Case, Condition, Lesion, LesionImage, Outcome, Patient, Prediction, Read
 from inference.models import Activation, Comparison, ModelVersion
 from tests.cast import Cast, make_case, make_clinic, make_image, make_patient, photo, waiting_case
-from tests.inference.comparisons import comparison
+from tests.inference.registered import compared
 
 
 @dataclass
@@ -58,7 +58,7 @@ def make_models() -> dict[str, Any]:
     model = ModelVersion.objects.create(name="one", path="nowhere", sha256="1" * 64, classes=classes, state="active")
     candidate = ModelVersion.objects.create(name="two", path="nowhere", sha256="2" * 64, classes=classes)
     activation = Activation.objects.create(model_version=model, reason="First", by="somebody")
-    found = comparison(candidate, model)
+    found = compared(candidate, model)
     return {"model": model, "candidate": candidate, "activation": activation, "comparison": found}
 
 

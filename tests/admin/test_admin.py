@@ -1,7 +1,6 @@
 """The admin pages: what they show to whom, what they change and through which service, what they cost."""
 
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -14,10 +13,9 @@ from accounts.models import ApiToken, Membership, User
 from accounts.roles import Role
 from cases.models import Case, Patient, Prediction, Urgency
 from cases.tasks import HEARTBEAT_KEY
-from inference.models import Activation, ModelVersion
+from inference.models import ModelVersion
 from tests.access.world import make_models, make_side
 from tests.cast import make_case, make_image, make_patient, make_person, waiting_case
-from tests.inference.comparisons import comparison
 
 LISTS = [
     "cases_patient",
@@ -353,33 +351,14 @@ class TestTokens:
 
 
 class TestModels:
-    @pytest.fixture(autouse=True)
-    def _bundles_load(self, monkeypatch):
-        monkeypatch.setattr("inference.registry.Bundle.load", lambda folder: SimpleNamespace())
-
-    def test_promoting_takes_a_reason_and_logs_it(self, side, sign_in):
+    def test_lead_to_their_own_pages(self, side, sign_in):
         client = sign_in(side.cast.lead)
-        url = reverse("admin:inference_modelversion_promote", args=[side.candidate.pk])
-        assert client.post(url, {"reason": ""}).status_code == 200
-        assert ModelVersion.objects.get(state="active") == side.model
-        bad = comparison(side.candidate, side.model, candidate_finds=0.7)
-        refused = client.post(url, {"reason": "Better on dark skin"})
-        assert "finds fewer cancers" in refused.content.decode()
-        bad.delete()
-        assert client.post(url, {"reason": "Better on dark skin"}).status_code == 302
-        logged = Activation.objects.latest("at")
-        assert (logged.model_version, logged.reason) == (side.candidate, "Better on dark skin")
-        assert (logged.by, logged.comparison) == (str(side.cast.lead), side.comparison)
-
-    def test_rolling_back_goes_to_the_one_before(self, side, sign_in):
-        client = sign_in(side.cast.admin)
-        client.post(reverse("admin:inference_modelversion_promote", args=[side.candidate.pk]), {"reason": "Try"})
-        client.post(reverse("admin:inference_modelversion_rollback"), {"reason": "Worse"})
-        assert ModelVersion.objects.get(state="active") == side.model
-
-    def test_where_nothing_came_before_it_says_so(self, side, sign_in):
-        answer = sign_in(side.cast.admin).post(reverse("admin:inference_modelversion_rollback"), {"reason": "Worse"})
-        assert "no earlier model" in answer.content.decode()
+        for record in (side.candidate, side.comparison, side.activation):
+            name = f"admin:{record._meta.app_label}_{record._meta.model_name}_change"
+            shown = client.get(reverse(name, args=[record.pk])).content.decode()
+            assert "_save" not in shown
+        shown = client.get(reverse("admin:inference_modelversion_change", args=[side.candidate.pk])).content.decode()
+        assert reverse("model_detail", args=[side.candidate.pk]) in shown
 
 
 def test_the_operator_sees_all_and_edits_the_vocabulary(side, brno, sign_in):

@@ -31,7 +31,7 @@ def predict(image: LesionImage, version: ModelVersion | None = None, **fields: A
         "map_columns": 7,
         **fields,
     }
-    prediction, _created = Prediction.objects.update_or_create(
+    prediction, _created = Prediction.every.update_or_create(
         image=image, model_version=version or make_version(), defaults=result
     )
     return prediction

@@ -227,9 +227,9 @@ def test_without_a_model_the_case_can_be_read(alma, case, look):
     assert 'id="read-form"' in html
 
 
-def test_candidates_and_shadows_are_never_shown(alma, case, look):
-    for state in (ModelState.CANDIDATE, ModelState.SHADOW):
-        opinion_on(case, version=make_version(state, state), **URGENT)
+def test_silent_opinions_are_never_shown(alma, case, look):
+    for state in (ModelState.CANDIDATE, ModelState.SHADOW, ModelState.RETIRED):
+        opinion_on(case, version=make_version(state, state), silent=True, **URGENT)
 
     assert "no model was active" in look(alma.doctor, case)
 

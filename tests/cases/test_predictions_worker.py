@@ -63,7 +63,7 @@ def broker(broker_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     app.conf.broker_transport_options = project.CELERY_BROKER_TRANSPORT_OPTIONS
     with app.connection_for_write() as connection_to_broker:
         connection_to_broker.default_channel.client.flushdb()
-    monkeypatch.setattr(predictions, "current_app", app)
+    monkeypatch.setattr("cases.broker.current_app", app)
     yield url
     app.close()
 

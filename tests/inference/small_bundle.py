@@ -43,13 +43,17 @@ def spec(**changes: Any) -> dict[str, Any]:
     }
 
 
-def write(folder: Path, seed: int = 3, novelty: Novelty | None = None, **changes: Any) -> Path:
-    """A valid bundle in `folder`/small-1; `changes` replace fields of its description."""
+def write(
+    folder: Path, seed: int = 3, novelty: Novelty | None = None, texts: dict[str, str] | None = None, **changes: Any
+) -> Path:
+    """A valid bundle in `folder`/small-1; `changes` replace fields of its description, `texts` are further files."""
     source = folder / "sources"
     source.mkdir(parents=True, exist_ok=True)
     onnx.save(network(seed), source / bundle.ONNX_FILE)
     (source / bundle.CARD_FILE).write_text("# small-1\n")
-    files = {name: source / name for name in (bundle.ONNX_FILE, bundle.CARD_FILE)}
+    for name, text in (texts or {}).items():
+        (source / name).write_text(text)
+    files = {name: source / name for name in (bundle.ONNX_FILE, bundle.CARD_FILE, *(texts or ()))}
     described = spec(**changes)
     if novelty:
         files[bundle.NOVELTY_FILE] = source / bundle.NOVELTY_FILE

@@ -1,134 +1,308 @@
-"""What lets a model take another's place."""
+"""The ways of a model version: through the gate, back again, and beside the active one as its shadow."""
 
-from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
+import threading
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 
-from inference import registry
-from inference.models import Activation, ModelVersion
+from inference import promotion, registry
+from inference.models import Activation, ActivationKind, Comparison, ModelState, ModelVersion
 from inference.registry import RegistryError
-from tests.inference.comparisons import comparison
+from tests.inference import small_bundle
+from tests.inference.registered import PASSES, TOO_FEW, WORSE, compared, every_bundle_loads, version
 
-
-def version(name: str, state: str = "candidate") -> ModelVersion:
-    return ModelVersion.objects.create(name=name, path=name, sha256=name.ljust(64, "0"), classes=["NEV"], state=state)
+pytestmark = pytest.mark.django_db
+WHO = {"reason": "Better on the test set", "by": "Dr. Ruth Okafor"}
 
 
 @pytest.fixture(autouse=True)
 def _bundles_load(monkeypatch):
-    monkeypatch.setattr("inference.registry.Bundle.load", lambda folder: SimpleNamespace())
+    every_bundle_loads(monkeypatch)
 
 
 @pytest.fixture
-def old(db):
-    return version("old", "active")
-
-
-@pytest.fixture
-def new(old):
-    return version("new")
-
-
-def active() -> str:
-    return ModelVersion.objects.get(state="active").name
-
-
-def promote(name: str = "new", **changes):
-    return registry.promote(name, **{"reason": "Better", "by": "lead", **changes})
-
-
-def test_the_first_model_needs_no_comparison(db):
+def first() -> ModelVersion:
     version("first")
-    promote("first")
-    assert active() == "first"
+    return promotion.promote("first", **WHO)
 
 
-def test_a_favourable_comparison_promotes_and_is_logged(old, new):
-    found = comparison(new, old)
-    promote()
-    assert active() == "new"
+@pytest.fixture
+def candidate(first) -> ModelVersion:
+    return version("second")
+
+
+def states() -> dict[str, str]:
+    return dict(ModelVersion.objects.values_list("name", "state"))
+
+
+# --- The gate --------------------------------------------------------------------------------------------------
+
+
+def test_the_first_model_needs_no_comparison(first):
+    assert states() == {"first": "active"}
     logged = Activation.objects.get()
-    assert (logged.comparison, logged.replaced, logged.reason) == (found, old, "Better")
+    assert (logged.kind, logged.replaced, logged.comparison) == (ActivationKind.PROMOTED, None, None)
 
 
-def test_one_that_finds_as_many_cancers_is_not_worse(old, new):
-    comparison(new, old, candidate_finds=0.9)
-    promote()
-    assert active() == "new"
+def test_without_a_comparison_nothing_takes_the_active_models_place(candidate):
+    with pytest.raises(promotion.GateRefused, match="second was not compared with the active model first yet"):
+        promotion.promote("second", **WHO)
+    assert states() == {"first": "active", "second": "candidate"}
 
 
-@pytest.mark.parametrize("reason", ["", "   "])
-def test_without_a_reason_nothing_changes(old, new, reason):
-    comparison(new, old)
-    with pytest.raises(RegistryError, match="Say why"):
-        promote(reason=reason)
-    assert active() == "old"
+def test_a_candidate_that_is_not_worse_is_promoted_and_the_log_says_on_what_ground(first, candidate):
+    comparison = compared(candidate, first, PASSES)
+    promotion.promote("second", **WHO)
+    assert states() == {"first": "retired", "second": "active"}
+    logged = Activation.objects.latest("at")
+    assert (logged.replaced, logged.comparison, logged.reason, logged.by) == (first, comparison, *WHO.values())
+    assert (logged.override_reason, logged.override_by) == ("", "")
 
 
-def test_without_a_comparison_nothing_changes(old, new):
-    with pytest.raises(RegistryError, match="was not compared with old, which is active"):
-        promote()
-    assert active() == "old"
-    assert not Activation.objects.exists()
+@pytest.mark.parametrize(
+    ("sensitivity", "words"),
+    [
+        (WORSE, "finds fewer of the 120 malignant photos .* -1.0 points .*-4.0 to \\+2.0"),
+        (TOO_FEW, "120 malignant photos are too few to say.* reaches 5 points or more below"),
+        ((0.03, -0.05, 0.11), "too few to say"),
+    ],
+)
+def test_the_gate_says_why_it_refuses(first, candidate, sensitivity, words):
+    compared(candidate, first, sensitivity)
+    with pytest.raises(promotion.GateRefused, match=words):
+        promotion.promote("second", **WHO)
 
 
-def test_a_comparison_with_another_model_does_not_count(old, new):
-    comparison(new, version("older", "retired"))
-    with pytest.raises(RegistryError, match="was not compared with old"):
-        promote()
+def test_the_margin_is_a_setting(first, candidate, settings):
+    compared(candidate, first, TOO_FEW)
+    settings.PROMOTION_SENSITIVITY_MARGIN = 0.1
+    promotion.promote("second", **WHO)
+    assert states()["second"] == "active"
 
 
-def test_a_model_that_misses_more_cancers_is_refused(old, new):
-    comparison(new, old)
-    comparison(new, old, candidate_finds=0.85)
-    with pytest.raises(RegistryError, match=r"finds fewer cancers: 85\.0% of 60 where old finds 90\.0%"):
-        promote()
-    assert active() == "old"
+def test_photos_that_the_candidate_learned_from_are_no_test(first, candidate):
+    comparison = compared(candidate, first, PASSES, overlap=7)
+    with pytest.raises(promotion.GateRefused, match="7 of the 300 photos of the test set were used to train"):
+        promotion.promote("second", **WHO)
+    with pytest.raises(RegistryError, match="too few"):
+        promotion.waive(comparison, **WHO)
 
 
-def test_too_few_cancers_say_nothing(old, new):
-    comparison(new, old, candidate_finds=1.0, malignant=29)
-    with pytest.raises(RegistryError, match="Too few to say"):
-        promote()
+def test_a_test_set_without_a_malignant_photo_says_nothing(first, candidate):
+    compared(candidate, first, PASSES, malignant_n=0)
+    with pytest.raises(promotion.GateRefused, match="no malignant photo"):
+        promotion.promote("second", **WHO)
 
 
-def test_whoever_goes_without_says_so_in_the_log(old, new):
-    promote(uncompared=True)
-    assert active() == "new"
-    assert Activation.objects.get().reason == "Without a comparison: Better"
+def test_only_the_newest_comparison_with_the_present_active_model_counts(first, candidate):
+    third = version("third")
+    compared(candidate, third, PASSES)
+    with pytest.raises(promotion.GateRefused, match="not compared"):
+        promotion.promote("second", **WHO)
+    compared(candidate, first, PASSES)
+    compared(candidate, first, WORSE)
+    with pytest.raises(promotion.GateRefused, match="fewer"):
+        promotion.promote("second", **WHO)
 
 
-def test_rolling_back_and_forth_asks_for_no_further_comparison(old, new):
-    comparison(new, old)
-    promote()
-    registry.rollback(reason="Odd heat maps", by="lead")
-    assert active() == "old"
-    promote()
-    assert active() == "new"
-    assert Activation.objects.count() == 3
+def test_an_admins_waiver_lets_too_few_through_and_is_logged(first, candidate):
+    comparison = compared(candidate, first, TOO_FEW)
+    promotion.waive(comparison, reason="Two hundred shadowed cases agree", by="Alex Winter")
+    promotion.promote("second", **WHO)
+    logged = Activation.objects.latest("at")
+    assert (logged.override_reason, logged.override_by) == ("Two hundred shadowed cases agree", "Alex Winter")
+    assert logged.by == WHO["by"]
+
+
+def test_a_candidate_that_is_worse_cannot_be_waived(first, candidate):
+    comparison = compared(candidate, first, WORSE)
+    with pytest.raises(RegistryError, match="Only a comparison on too few cases"):
+        promotion.waive(comparison, **WHO)
+
+
+def test_the_operator_may_force_it_and_the_log_says_so(first, candidate):
+    compared(candidate, first, WORSE)
+    promotion.promote("second", force=True, **WHO)
+    logged = Activation.objects.latest("at")
+    assert (logged.override_reason, logged.override_by) == (WHO["reason"], WHO["by"])
+
+
+@pytest.mark.parametrize("reason", ["", "  \n"])
+def test_every_change_takes_a_reason(first, candidate, reason):
+    comparison = compared(candidate, first, TOO_FEW)
+    for change in (
+        lambda: promotion.promote("second", reason=reason, by="Somebody", force=True),
+        lambda: promotion.rollback(reason=reason, by="Somebody"),
+        lambda: promotion.set_shadow("second", reason=reason, by="Somebody"),
+        lambda: promotion.waive(comparison, reason=reason, by="Somebody"),
+    ):
+        with pytest.raises(RegistryError, match="Say why"):
+            change()
+    assert Activation.objects.count() == 1
+
+
+def test_a_model_that_does_not_load_is_not_promoted(first, monkeypatch):
+    monkeypatch.undo()
+    compared(version("second"), first)
+    with pytest.raises(RegistryError, match="second cannot be used: There is no model bundle"):
+        promotion.promote("second", **WHO)
+    with pytest.raises(RegistryError, match="no model called third"):
+        promotion.promote("third", **WHO)
+
+
+def test_a_promotion_takes_effect_in_a_running_worker(first, settings, tmp_path, monkeypatch):
+    """A worker asks which version is active at each prediction, and keeps what it has loaded."""
+    monkeypatch.undo()
+    settings.BUNDLE_ROOT = tmp_path / "bundles"
+    for number in (1, 2):
+        registry.register(small_bundle.write(tmp_path / str(number), seed=number, name=f"small-{number}"))
+        promotion.promote(f"small-{number}", force=True, **WHO)
+        assert registry.engine(registry.active()).bundle.name == f"small-{number}"
+    kept = registry.engine(registry.active())
+    promotion.rollback(**WHO)
+    assert registry.engine(registry.active()).bundle.name == "small-1"
+    assert registry.engine(ModelVersion.objects.get(name="small-2")) is kept
+
+
+# --- Back ------------------------------------------------------------------------------------------------------
+
+
+def promote_all(*names: str) -> None:
+    for name in names:
+        if not ModelVersion.objects.filter(name=name).exists():
+            version(name)
+        promotion.promote(name, force=True, **WHO)
+
+
+def test_rollbacks_go_back_step_by_step_and_never_forth(first):
+    promote_all("second", "third")
+    for expected in ("second", "first"):
+        assert promotion.before_active().name == expected
+        assert promotion.rollback(**WHO).name == expected
+    with pytest.raises(RegistryError, match="no earlier model"):
+        promotion.rollback(**WHO)
+    assert states() == {"first": "active", "second": "retired", "third": "retired"}
+    assert Activation.objects.filter(kind=ActivationKind.ROLLED_BACK).count() == 2
+
+
+def test_after_a_rollback_another_promotion_comes_on_top(first):
+    promote_all("second")
+    promotion.rollback(**WHO)
+    promote_all("third", "second")
+    assert promotion.rollback(**WHO).name == "third"
+    assert promotion.rollback(**WHO).name == "first"
+
+
+def test_a_rollback_of_what_is_no_longer_active_changes_nothing(first):
+    """Two who press the button at once go one step back, not two."""
+    promote_all("second", "third")
+    promotion.rollback(expected="third", **WHO)
+    with pytest.raises(RegistryError, match="third is no longer the active model, but second is"):
+        promotion.rollback(expected="third", **WHO)
+    assert states()["second"] == "active"
+
+
+# --- Shadow ----------------------------------------------------------------------------------------------------
+
+
+def test_there_is_one_shadow_and_it_goes_back_to_where_it_was(first, candidate):
+    promote_all("third")
+    promotion.set_shadow("second", **WHO)
+    assert registry.shadow() == candidate
+    promotion.set_shadow("first", **WHO)
+    assert states() == {"first": "shadow", "second": "candidate", "third": "active"}
+    promotion.end_shadow("first", **WHO)
+    assert states()["first"] == "retired"
+    kinds = Activation.objects.order_by("at", "id").values_list("kind", flat=True)
+    assert list(kinds)[-3:] == ["shadow_on", "shadow_on", "shadow_off"]
+    with pytest.raises(RegistryError, match="is not the shadow"):
+        promotion.end_shadow("first", **WHO)
+    with pytest.raises(RegistryError, match="third is the active model"):
+        promotion.set_shadow("third", **WHO)
+
+
+def test_a_shadow_is_promoted_through_the_same_gate(first, candidate):
+    promotion.set_shadow("second", **WHO)
+    with pytest.raises(promotion.GateRefused):
+        promotion.promote("second", **WHO)
+    compared(candidate, first)
+    promotion.promote("second", **WHO)
+    assert states() == {"first": "retired", "second": "active"}
+    assert promotion.rollback(**WHO) == first
+
+
+def test_the_database_allows_no_second_shadow(candidate):
+    version("third", ModelState.SHADOW)
+    with pytest.raises(IntegrityError, match=r"one_shadow_model|UNIQUE"):
+        ModelVersion.objects.filter(id=candidate.id).update(state=ModelState.SHADOW)
+
+
+def test_the_database_wants_a_waiver_to_be_whole(first, candidate):
+    comparison = compared(candidate, first)
+    with pytest.raises(IntegrityError):
+        Comparison.objects.filter(id=comparison.id).update(waived_reason="Because")
+
+
+# --- Races -----------------------------------------------------------------------------------------------------
+
+
+def at_once(*work) -> list[object]:
+    """What each of `work` returns or raises, each in its own thread with its own connection, begun together."""
+    begin, results = threading.Barrier(len(work), timeout=20), [None] * len(work)
+
+    def run(position: int) -> None:
+        try:
+            connection.ensure_connection()
+            begin.wait()
+            results[position] = work[position]()
+        except Exception as error:
+            results[position] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(position,)) for position in range(len(work))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return results
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_who_promote_at_once_leave_one_active_model_and_a_true_log():
-    old = version("old", "active")
-    for name in ("left", "right"):
-        comparison(version(name), old)
+def test_of_two_who_promote_at_once_the_second_meets_the_gate():
+    """Its candidate was compared with a model that is no longer the active one."""
+    version("first")
+    first = promotion.promote("first", **WHO)
+    for name in ("second", "third"):
+        compared(version(name), first)
+    results = at_once(*(lambda name=name: promotion.promote(name, **WHO) for name in ("second", "third")))
+    refused = [each for each in results if isinstance(each, promotion.GateRefused)]
+    promoted = [each for each in results if isinstance(each, ModelVersion)]
+    assert (len(refused), len(promoted)) == (1, 1), results
+    assert registry.active() == promoted[0]
+    assert Activation.objects.count() == 2
 
-    def carry_out(name: str) -> str:
-        try:
-            promote(name)
-        except RegistryError as refusal:
-            return str(refusal)
-        finally:
-            connection.close()
-        return "promoted"
 
-    with ThreadPoolExecutor(2) as pool:
-        said = list(pool.map(carry_out, ("left", "right")))
-    # The one who came second was compared with a model that is active no more.
-    assert said.count("promoted") == 1
-    assert any("was not compared with" in each for each in said)
-    assert Activation.objects.count() == 1
-    assert active() == Activation.objects.get().model_version.name
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_roll_back_at_once_one_does():
+    version("first")
+    promotion.promote("first", **WHO)
+    promote_all("second", "third")
+    results = at_once(*(lambda: promotion.rollback(expected="third", **WHO) for _ in range(2)))
+    assert sum(isinstance(each, ModelVersion) for each in results) == 1, results
+    assert registry.active().name == "second"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_shadow_and_a_promotion_at_once_leave_one_of_each_at_most():
+    version("first")
+    first = promotion.promote("first", **WHO)
+    compared(version("second"), first)
+    at_once(
+        lambda: promotion.promote("second", **WHO),
+        lambda: promotion.set_shadow("second", **WHO),
+    )
+    assert states() in (
+        {"first": "retired", "second": "active"},
+        {"first": "active", "second": "shadow"},
+    )

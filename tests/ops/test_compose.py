@@ -90,7 +90,7 @@ def test_what_it_sets_is_what_the_settings_read() -> None:
 
 def test_both_queues_and_the_training_queue_are_worked_on() -> None:
     queues = [queue for name in OURS for queue in _queues(SERVICES[name]["command"])]
-    assert set(queues) == {"urgent", "routine", "training"}
+    assert set(queues) == {"urgent", "routine", "background", "training"}
 
 
 def _queues(command: list[str]) -> list[str]:

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from cases import conditions
 from cases.demo import story
-from inference import registry
+from inference import promotion, registry
 from inference.bundle import BundleError
 from inference.models import ModelState, ModelVersion
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         except (BundleError, registry.RegistryError) as error:
             raise CommandError(f"The shipped model cannot be loaded: {error}") from error
         if not ModelVersion.objects.filter(state=ModelState.ACTIVE).exists():
-            registry.promote(version.name, reason="Shipped with the program.", by="seed")
+            promotion.promote(version.name, reason="Shipped with the program.", by="seed")
             self.stdout.write(f"Model: {version.name} is active.")
 
     def _progress(self, done: int, total: int) -> None:
