@@ -61,9 +61,9 @@ def judge(comparison: Comparison) -> Judgement:
     figure, margin = figures["figures"][RULE], settings.PROMOTION_SENSITIVITY_MARGIN
     low, high = figure["difference_ci"]
     words = {
-        "difference": f"{100 * figure['difference']:+.1f}",
-        "low": f"{100 * low:+.1f}",
-        "high": f"{100 * high:+.1f}",
+        "difference": _points(figure["difference"]),
+        "low": _points(low),
+        "high": _points(high),
         "margin": f"{100 * margin:g}",
         "n": figures["malignant_n"],
     }
@@ -84,6 +84,11 @@ def judge(comparison: Comparison) -> Judgement:
         "the 95 %% interval (%(low)s to %(high)s) stays less than %(margin)s points below the active model."
     )
     return Judgement(Verdict.PASSES, sentence % words)
+
+
+def _points(difference: float) -> str:
+    """Percentage points with their sign, which is a minus and no hyphen."""
+    return f"{100 * difference:+.1f}".replace("-", "\u2212")
 
 
 def decisive(version: ModelVersion, active: ModelVersion) -> Comparison | None:

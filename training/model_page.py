@@ -26,9 +26,9 @@ SPLITS = {
 FIGURES = {
     "balanced_accuracy": gettext_lazy("Balanced accuracy"),
     "accuracy": gettext_lazy("Accuracy"),
-    "malignant_auc": gettext_lazy("Malignant or not, AUC"),
-    "malignant_sensitivity": gettext_lazy("Malignant: sensitivity of the urgent flag"),
-    "malignant_specificity": gettext_lazy("Malignant: specificity of the urgent flag"),
+    "malignant_auc": gettext_lazy("Malignant or not: AUC"),
+    "malignant_sensitivity": gettext_lazy("Urgent flag: sensitivity"),
+    "malignant_specificity": gettext_lazy("Urgent flag: specificity"),
     "specificity_at_95_sensitivity": gettext_lazy("Specificity at 95 % sensitivity"),
     "ece": gettext_lazy("Calibration error"),
     "accuracy_at_80_coverage": gettext_lazy("Accuracy on the 80 % it is surest of"),
@@ -57,7 +57,8 @@ class Plot:
 
 
 def number(value: Any, digits: int = 2) -> str:
-    return formats.number_format(value, digits, use_l10n=True) if isinstance(value, int | float) else DASH
+    # Django's own formatting cuts digits off instead of rounding.
+    return formats.number_format(round(value, digits), digits) if isinstance(value, int | float) else DASH
 
 
 def with_interval(figures: dict[str, Any], key: str) -> str:
@@ -85,7 +86,7 @@ def tested_on(version: ModelVersion) -> str:
 def _named_test(split: str, figures: dict[str, Any]) -> str:
     if not split:
         return _("No test is recorded")
-    return _("%(split)s, n = %(n)s") % {"split": SPLITS[split], "n": figures["n"]}
+    return _("%(split)s, n\u00a0=\u00a0%(n)s") % {"split": SPLITS[split], "n": figures["n"]}
 
 
 def figure_table(version: ModelVersion) -> Table | None:
@@ -98,7 +99,7 @@ def figure_table(version: ModelVersion) -> Table | None:
         head=[
             "",
             *(
-                _("%(split)s, n = %(n)s") % {"split": SPLITS[split], "n": test["n"]}
+                _("%(split)s, n\u00a0=\u00a0%(n)s") % {"split": SPLITS[split], "n": test["n"]}
                 for split, test in zip(splits, tests, strict=True)
             ),
         ],

@@ -62,7 +62,7 @@ def test_a_candidate_that_is_not_worse_is_promoted_and_the_log_says_on_what_grou
 @pytest.mark.parametrize(
     ("sensitivity", "words"),
     [
-        (WORSE, "finds fewer of the 120 malignant photos .* -1.0 points .*-4.0 to \\+2.0"),
+        (WORSE, "finds fewer of the 120 malignant photos .* −1.0 points .*−4.0 to \\+2.0"),
         (TOO_FEW, "120 malignant photos are too few to say.* reaches 5 points or more below"),
         ((0.03, -0.05, 0.11), "too few to say"),
     ],

@@ -1,24 +1,16 @@
 """Shares with their n and interval, as the models' pages write them."""
 
 from django import template
-from django.utils.translation import gettext as _
 
 from training.agreement import Share
-from training.model_page import number
+from training.model_page import DASH, number
 
 register = template.Library()
 
 
 @register.filter
-def share(value: Share) -> str:
-    """ "41 of 50, 0.82 (0.69–0.90)"."""
+def figure(value: Share) -> str:
+    """ "0.82 (0.69–0.90)"."""
     if value.value is None or value.interval is None:
-        return "–"
-    low, high = value.interval
-    return _("%(hits)s of %(n)s, %(share)s (%(low)s–%(high)s)") % {
-        "hits": value.hits,
-        "n": value.n,
-        "share": number(value.value),
-        "low": number(low),
-        "high": number(high),
-    }
+        return DASH
+    return f"{number(value.value)} ({number(value.interval[0])}–{number(value.interval[1])})"

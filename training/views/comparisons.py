@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from inference import promotion
@@ -16,16 +15,11 @@ from inference.models import Comparison, ComparisonState
 from training import comparisons
 from training.forms import CompareForm, ReasonForm
 from training.interval_drawing import Interval, drawn
-from training.model_page import number, with_interval
+from training.model_page import FIGURES, number, with_interval
 from training.views.doors import by, find_version, may_see
 
-_TITLES = {
-    "malignant_sensitivity": gettext_lazy("Malignant: sensitivity of the urgent flag"),
-    "malignant_specificity": gettext_lazy("Malignant: specificity of the urgent flag"),
-    "malignant_auc": gettext_lazy("Malignant or not, AUC"),
-    "balanced_accuracy": gettext_lazy("Balanced accuracy"),
-    "accuracy": gettext_lazy("Accuracy"),
-}
+# The one that a promotion rests on comes first.
+_ORDER = (promotion.RULE, "malignant_specificity", "malignant_auc", "balanced_accuracy", "accuracy")
 
 
 @require_POST
@@ -80,7 +74,7 @@ def _rows(comparison: Comparison) -> list[dict[str, Any]]:
     figures = comparison.figures["figures"]
     return [
         {
-            "title": title,
+            "title": FIGURES[key],
             "n": figures[key]["n"],
             "candidate": with_interval(figures[key], "candidate"),
             "baseline": with_interval(figures[key], "baseline"),
@@ -88,7 +82,7 @@ def _rows(comparison: Comparison) -> list[dict[str, Any]]:
             "drawing": _drawing(key, figures[key]),
             "pairs": figures[key].get("pairs"),
         }
-        for key, title in _TITLES.items()
+        for key in _ORDER
     ]
 
 
