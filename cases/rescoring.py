@@ -90,7 +90,7 @@ def work(job_id: UUID, seconds: float = STRETCH_SECONDS) -> int:
         if not mine.update(
             cursor=image.id,
             done=F("done") + 1,
-            refused=F("refused") + (not scored),
+            refused=F("refused") + int(not scored),
             lease_until=timezone.now() + _LEASE,
         ):
             return looked_at  # cancelled
