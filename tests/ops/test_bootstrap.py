@@ -165,7 +165,13 @@ def test_ctrl_c_leaves_no_pip_behind_and_the_next_start_goes_on(checkout: Checko
         env = checkout.environment(PIP_INDEX_URL=f"http://127.0.0.1:{silent.getsockname()[1]}/simple")
         del env["PIP_NO_INDEX"], env["PIP_FIND_LINKS"]
         starting = subprocess.Popen(
-            [BARE, "manage.py", "check"], cwd=checkout.folder, env=env, stderr=subprocess.PIPE, text=True
+            [BARE, "manage.py", "check"],
+            cwd=checkout.folder,
+            env=env,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A suite that a shell has started in the background inherits an ignored Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         silent.settimeout(60)
         connection, _ = silent.accept()
