@@ -44,13 +44,15 @@ class Engine:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(
+            self.session = onnxruntime.InferenceSession(
                 str(bundle.onnx_file), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:
             raise BundleError(f"The network of the bundle {bundle.name} cannot be loaded: {error}") from error
         self.bundle = bundle
         self._malignant = np.array([each.malignant for each in bundle.conditions])
+        # What `classify` asks of the network.
+        self.outputs = ["logits", "maps", "embedding", *(["trunk"] if bundle.novelty else [])]
 
     def logits(self, image: Image.Image, answers: Answers = UNANSWERED) -> np.ndarray:
         """Uncalibrated logits, float32 [classes]; what training and evaluation choose thresholds from."""
@@ -59,8 +61,7 @@ class Engine:
     def classify(self, image: Image.Image, answers: Answers = UNANSWERED, coverage: int = COVERAGE) -> Opinion:
         """The opinion on an upright RGB photo, with the answers that are known; `coverage` in per cent."""
         bundle = self.bundle
-        wanted = ["logits", "maps", "embedding", *(["trunk"] if bundle.novelty else [])]
-        logits, maps, embedding, *trunk = self._run(image, answers, wanted)
+        logits, maps, embedding, *trunk = self._run(image, answers, self.outputs)
         novelty = float(bundle.novelty.score(trunk[0])) if bundle.novelty else None
         probabilities = calibrated(logits, bundle.temperature)
         order = np.argsort(-probabilities, kind="stable")
@@ -85,4 +86,4 @@ class Engine:
             "image": prepare(image, self.bundle.size)[None],
             "answers": self.bundle.encoding.encode(answers)[None],
         }
-        return [output[0] for output in self._session.run(outputs, inputs)]
+        return [output[0] for output in self.session.run(outputs, inputs)]

@@ -12,7 +12,14 @@ import pytest
 
 # Neither opens the database nor asks a broker that `DATABASE_URL` and `REDIS_URL` choose, so `.ci/run` runs them on
 # the first pair of services only: `-m "not one_pair"`.
-ONE_PAIR = ("training", "ops/test_bootstrap.py", "ops/test_up.py", "ops/test_compose.py", "ops/test_no_skips.py")
+ONE_PAIR = (
+    "training",
+    "benchmarks",
+    "ops/test_bootstrap.py",
+    "ops/test_up.py",
+    "ops/test_compose.py",
+    "ops/test_no_skips.py",
+)
 
 # These do open it, but look at what the browser shows; tests/story walks through the product on both pairs.
 ONE_PAIR_OF_PAGES = ("browser",)

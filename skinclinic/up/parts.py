@@ -138,11 +138,11 @@ def answers(host: str, port: int) -> bool:
 _CELERY = ["-m", "celery", "-A", "skinclinic", "--skip-checks"]
 
 
-def worker(var: Path, env: dict[str, str]) -> Part:
+def worker(var: Path, env: dict[str, str], name: str = "worker") -> Part:
     """One celery process for all queues but training; there is no other worker for gossip, mingle or heartbeat."""
     command = [sys.executable, *_CELERY, "worker", "--pool", "solo", "-Q", "urgent,routine,background"]
     command += ["--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-    return _flagged("worker", command, env, var)
+    return _flagged(name, [*command, "--hostname", f"{name}@%h"], env, var)
 
 
 def beat(var: Path, env: dict[str, str]) -> Part:

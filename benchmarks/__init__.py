@@ -1,0 +1,3 @@
+"""Measurements behind the figures that the documentation quotes: `python -m benchmarks list` (docs/performance.md)."""
+
+NAMES = ("engine",)
