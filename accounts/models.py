@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -19,6 +20,9 @@ from accounts.roles import GRANTS, Capability, Role
 def validate_time_zone(name: str) -> None:
     if name not in zoneinfo.available_timezones():
         raise ValidationError(_("“%(name)s” is not a time zone; write one like Europe/Vienna."), params={"name": name})
+
+
+_HOURS = [MinValueValidator(1), MaxValueValidator(24 * 90)]
 
 
 class Clinic(models.Model):
@@ -40,6 +44,35 @@ class Clinic(models.Model):
             "conditions. It counts for predictions from now on."
         ),
     )
+    # --- How this clinic reads -----------------------------------------------------------------------------
+    read_first = models.BooleanField(
+        _("doctors read first, then see the AI"),
+        default=True,
+        help_text=_("The AI's opinion stays hidden until the reader has committed a first opinion; both are kept."),
+    )
+    second_read_all = models.BooleanField(_("every case"), default=False)
+    second_read_share = models.PositiveSmallIntegerField(
+        _("a random share, %"), default=0, validators=[MaxValueValidator(100)]
+    )
+    second_read_urgent = models.BooleanField(_("urgent cases"), default=False)
+    second_read_ai_differs = models.BooleanField(_("cases in which the AI and the reader disagree"), default=False)
+    second_read_unsure = models.BooleanField(_("cases whose reader is not sure"), default=False)
+    second_read_trainee = models.BooleanField(_("cases that a trainee has read"), default=True)
+    target_hours_urgent = models.PositiveSmallIntegerField(_("urgent, hours"), default=4, validators=_HOURS)
+    target_hours_soon = models.PositiveSmallIntegerField(_("soon, hours"), default=24, validators=_HOURS)
+    target_hours_routine = models.PositiveSmallIntegerField(_("routine, hours"), default=72, validators=_HOURS)
+    # --- The switch that stops the AI here -------------------------------------------------------------------
+    ai_stopped_at = models.DateTimeField(_("AI stopped"), null=True, blank=True, editable=False)
+    ai_stopped_by = models.ForeignKey(
+        "accounts.User",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("AI stopped by"),
+    )
+    ai_stopped_reason = models.CharField(_("why the AI was stopped"), max_length=300, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     class Meta:
@@ -49,6 +82,10 @@ class Clinic(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def ai_is_stopped(self) -> bool:
+        return self.ai_stopped_at is not None
 
 
 class UserManager(BaseUserManager["User"]):
@@ -127,6 +164,11 @@ class Membership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("person"))
     clinic = models.ForeignKey(Clinic, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("clinic"))
     role = models.CharField(_("role"), max_length=12, choices=Role.choices)
+    is_trainee = models.BooleanField(
+        _("in training"),
+        default=False,
+        help_text=_("Where the clinic asks for it, a second doctor reads what a trainee has read."),
+    )
 
     class Meta:
         verbose_name = _("membership")

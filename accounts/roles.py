@@ -16,7 +16,11 @@ class Capability(models.TextChoices):
     VIEW_RECORD = "view_record", _("see patients, cases, photos and opinions")
     LOG_CASES = "log_cases", _("register patients, log cases, add photos")
     SIGN_READS = "sign_reads", _("read cases and sign")
+    ARBITRATE = "arbitrate", _("settle what two readers disagree on")
     RECORD_OUTCOMES = "record_outcomes", _("record biopsy outcomes")
+    STOP_AI = "stop_ai", _("stop the AI for the clinic, and start it again")
+    SET_POLICY = "set_policy", _("say how the clinic reads: hidden AI, second reads, targets")
+    MANAGE_PRACTICE = "manage_practice", _("choose practice cases")
     SEE_FIGURES = "see_figures", _("see the clinic's figures")
     MANAGE_MODELS = "manage_models", _("see the models' figures and compare them")
     # One model serves all clinics: whoever decides over it holds these in every clinic (access.everywhere).
@@ -36,7 +40,11 @@ GRANTS: dict[str, frozenset[Capability]] = {
         _EVERYONE
         | {
             Capability.SIGN_READS,
+            Capability.ARBITRATE,
             Capability.RECORD_OUTCOMES,
+            Capability.STOP_AI,
+            Capability.SET_POLICY,
+            Capability.MANAGE_PRACTICE,
             Capability.SEE_FIGURES,
             Capability.MANAGE_MODELS,
             Capability.PROMOTE_MODELS,
@@ -48,6 +56,8 @@ GRANTS: dict[str, frozenset[Capability]] = {
     Role.ADMIN: frozenset(
         _EVERYONE
         | {
+            Capability.STOP_AI,
+            Capability.SET_POLICY,
             Capability.SEE_FIGURES,
             Capability.MANAGE_MODELS,
             Capability.WAIVE_COMPARISON,

@@ -4,12 +4,25 @@
 """
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from accounts.access import clinic_ids
 from accounts.models import User
 from accounts.roles import Capability
-from cases.models import Case, Lesion, LesionImage, Outcome, Patient, Prediction, Read
+from cases import blinding
+from cases.models import (
+    Case,
+    Lesion,
+    LesionImage,
+    Notification,
+    Outcome,
+    Patient,
+    PracticeCase,
+    PracticeRead,
+    Prediction,
+    Read,
+)
 
 Person = User | AnonymousUser
 VIEW = Capability.VIEW_RECORD
@@ -38,14 +51,43 @@ def removed_images(person: Person, capability: Capability = VIEW) -> QuerySet[Le
 
 
 def predictions(person: Person, capability: Capability = VIEW) -> QuerySet[Prediction]:
+    """The opinions that `person` may see now; a reader who has not committed a first opinion is blind to them."""
+    return counted_predictions(person, capability).exclude(image__case__in=blinding.ai_hidden_cases(person))
+
+
+def counted_predictions(person: Person, capability: Capability = VIEW) -> QuerySet[Prediction]:
+    """All opinions of the person's clinics, for figures that show none of them."""
     return Prediction.objects.filter(
         image__case__clinic__in=clinic_ids(person, capability), image__removed_at__isnull=True
     )
 
 
 def reads(person: Person, capability: Capability = VIEW) -> QuerySet[Read]:
-    return Read.objects.filter(case__clinic__in=clinic_ids(person, capability))
+    """The reads that `person` may see now: not those of a case that is theirs to read blind."""
+    return Read.objects.filter(case__clinic__in=clinic_ids(person, capability)).exclude(
+        case__in=blinding.reads_hidden_cases(person)
+    )
 
 
 def outcomes(person: Person, capability: Capability = VIEW) -> QuerySet[Outcome]:
     return Outcome.objects.filter(case__clinic__in=clinic_ids(person, capability))
+
+
+def notifications(person: Person) -> QuerySet[Notification]:
+    """What `person` is told, in the app or by mail; of a clinic's records only while they have a role there."""
+    if not isinstance(person, User):
+        return Notification.objects.none()
+    return Notification.objects.filter(
+        Q(clinic=None) | Q(clinic__in=clinic_ids(person, VIEW)),
+        person=person,
+        due_at__lte=timezone.now(),
+    )
+
+
+def practice_cases(person: Person, capability: Capability = VIEW) -> QuerySet[PracticeCase]:
+    return PracticeCase.objects.filter(clinic__in=clinic_ids(person, capability))
+
+
+def practice_reads(person: Person) -> QuerySet[PracticeRead]:
+    """A reader's own: nobody else is shown how they did."""
+    return PracticeRead.objects.filter(reader=person) if isinstance(person, User) else PracticeRead.objects.none()

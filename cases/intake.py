@@ -20,9 +20,10 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from uuid6 import uuid7
 
 from accounts.models import User
-from cases import access, predictions
+from cases import access, predictions, resemblance
 from cases.errors import Refused, wrong_state
 from cases.models import Case, CaseState, ImageKind, LesionImage
 from cases.models.case import OPEN_STATES
@@ -53,24 +54,32 @@ def accept(
     kind: str = ImageKind.CLOSE_UP,
     by: User,
     even_if_elsewhere: bool = False,
+    photo_id: UUID | None = None,
+    expected_sha256: str | None = None,
 ) -> LesionImage:
     """Takes one photo into `case` and queues its prediction; the same photo again is the one that is there.
 
     Args:
         name: what the sender calls the file; it stands in refusals and is not kept.
         even_if_elsewhere: take it although another patient's record has the same photo.
+        photo_id: made by the client, so that a repeated request is one photo, even if that was removed meanwhile.
+        expected_sha256: of the bytes as the sender has them.
 
     Raises:
-        PhotoRefused: the photo cannot be taken (cases/photo/picture.py has the reasons), lies in another patient's
-            record (code "other_patient"), or there is no space for it (code "disk_full").
-        Refused: the case is signed or withdrawn (code "wrong_state").
+        PhotoRefused: the bytes are not those that the sender has (code "checksum"), the photo cannot be taken
+            (cases/photo/picture.py has the reasons), lies in another patient's record (code "other_patient"), or
+            there is no space for it (code "disk_full").
+        Refused: the case is signed or withdrawn (code "wrong_state"), or the id is another photo's ("id_taken").
     """
     name, kind = _short(name), ImageKind(kind)
-    _check_open(Case.objects.only("state").get(id=case.id))
     data = _bytes(file, name)
     sha256 = hashlib.sha256(data).hexdigest()
-    if known := _standing(case, sha256):
+    if expected_sha256 not in (None, sha256):
+        raise PhotoRefused(_("The photo was damaged on its way. Send it again."), "checksum")
+    # A repeated request hears of its photo, whatever became of the case since.
+    if known := _sent_before(photo_id, case, sha256) or _standing(case, sha256):
         return known
+    _check_open(Case.objects.only("state").get(id=case.id))
     if not even_if_elsewhere:
         _check_patient(case, sha256, by)
     taken = picture.read(data, name)
@@ -80,6 +89,7 @@ def accept(
         with _files_or_nothing(name) as save:
             return _recorded(
                 LesionImage(
+                    id=photo_id or uuid7(),
                     case=case,
                     kind=kind,
                     original=save(f"{stem}.{taken.extension}", taken.original),
@@ -90,21 +100,26 @@ def accept(
                     byte_size=len(taken.original),
                     width=taken.width,
                     height=taken.height,
+                    quality=taken.quality,
                     quality_remarks=taken.remarks,
                     created_by=by,
-                )
+                    **resemblance.fields(taken.look),
+                ),
+                look_elsewhere=not even_if_elsewhere,
             )
     except IntegrityError:
         # The same photo won a race (a double click); any other conflict is a surprise.
-        if known := _standing(case, sha256):
+        if known := _sent_before(photo_id, case, sha256) or _standing(case, sha256):
             return known
         raise
 
 
 @transaction.atomic
-def _recorded(image: LesionImage) -> LesionImage:
+def _recorded(image: LesionImage, *, look_elsewhere: bool) -> LesionImage:
     # Locked, so that a photo cannot slip into a case while it is being signed.
     image.case = _open_case(image.case_id)
+    # Within the lock, so that two photos alike that arrive together do not miss each other.
+    resemblance.note(image, elsewhere=look_elsewhere)
     image.save(force_insert=True)
     predictions.request(image)
     return image
@@ -247,6 +262,14 @@ def too_many_bytes(name: str) -> PhotoRefused:
     )
 
 
+def _sent_before(photo_id: UUID | None, case: Case, sha256: str) -> LesionImage | None:
+    """The photo that an earlier try of this very request has brought; it may have been removed since."""
+    known = LesionImage.objects.filter(id=photo_id).first() if photo_id else None
+    if known and (known.case_id, known.sha256) != (case.id, sha256):
+        raise Refused(_("This id is taken. Make a new one."), code="id_taken")
+    return known
+
+
 def _standing(case: Case, sha256: str) -> LesionImage | None:
     return LesionImage.objects.filter(case=case, sha256=sha256, removed_at__isnull=True).first()
 
@@ -258,7 +281,7 @@ def _check_open(case: Case) -> None:
 
 def _open_case(case_id: UUID) -> Case:
     """The case, locked until the transaction ends."""
-    case = Case.objects.select_for_update(of=("self",)).select_related("lesion__patient").get(id=case_id)
+    case = Case.objects.select_for_update(of=("self",)).select_related("lesion__patient", "clinic").get(id=case_id)
     _check_open(case)
     return case
 

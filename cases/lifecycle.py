@@ -9,9 +9,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Clinic, User
-from cases import predictions
+from cases import notifications, photo_requests, predictions
 from cases.errors import Conflict, Refused, fingerprint, wrong_state
-from cases.models import Case, CaseState, Lesion, Urgency
+from cases.models import Case, CaseState, Lesion, NotificationKind, Urgency
 from cases.models.case import OPEN_STATES
 
 # What `change` changes.
@@ -66,6 +66,7 @@ def change(case_id: UUID, *, seen: str | None = None, **fields: Any) -> Case:
         predictions.answers_changed(case)
     if case.urgency != urgency_before:
         predictions.urgency_changed(case)
+        notifications.urgent_case(case)
     return case
 
 
@@ -75,22 +76,32 @@ def stamp(case: Case) -> str:
 
 
 @transaction.atomic
-def send(case_id: UUID) -> Case:
-    """Puts a draft on the doctors' worklist. Sending a case that waits already changes nothing.
+def send(case_id: UUID, *, by: User | None = None, why_no_new_photo: str = "") -> Case:
+    """Puts a draft, or a case whose reader wanted better photos, on the doctors' worklist.
+
+    Sending a case that waits already changes nothing.
+
+    Args:
+        why_no_new_photo: what to tell the reader who wanted better photos, where there can be none.
 
     Raises:
-        Refused: the case has no photo (code "no_photo"), or is neither draft nor waiting.
+        Refused: the case has no photo (code "no_photo"), none that its reader asked for (code "no_new_photo"), or is
+            in another state.
     """
     case = _locked(case_id)
     if case.state == CaseState.WAITING:
         return case
-    if case.state != CaseState.DRAFT:
+    if case.state not in (CaseState.DRAFT, CaseState.PHOTOS_WANTED):
         raise wrong_state(case.get_state_display())
     if not case.images.filter(removed_at__isnull=True).exists():
         raise Refused(_("Add at least one photo before you send the case."), code="no_photo")
+    if case.state == CaseState.PHOTOS_WANTED:
+        photo_requests.answer(case, by, why_no_new_photo)
+        return case
     case.state = CaseState.WAITING
     case.waiting_since = timezone.now()
     case.save(update_fields=["state", "waiting_since"])
+    notifications.urgent_case(case)
     return case
 
 
@@ -111,6 +122,7 @@ def withdraw(case_id: UUID, reason: str) -> Case:
     case.state = CaseState.WITHDRAWN
     case.withdrawn_reason = reason.strip()
     case.save(update_fields=["state", "withdrawn_reason"])
+    notifications.settle(NotificationKind.URGENT_WAITING, case)
     return case
 
 
@@ -121,13 +133,15 @@ def restore(case_id: UUID) -> Case:
     if case.state != CaseState.WITHDRAWN:
         raise wrong_state(case.get_state_display())
     case.state = CaseState.WAITING if case.waiting_since else CaseState.DRAFT
+    if photo_requests.open_request(case):
+        case.state = CaseState.PHOTOS_WANTED
     case.withdrawn_reason = ""
     case.save(update_fields=["state", "withdrawn_reason"])
     return case
 
 
 def _locked(case_id: UUID) -> Case:
-    return Case.objects.select_for_update(of=("self",)).select_related("lesion__patient").get(id=case_id)
+    return Case.objects.select_for_update(of=("self",)).select_related("lesion__patient", "clinic").get(id=case_id)
 
 
 def _urgency(case: Case) -> int:

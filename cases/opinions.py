@@ -1,20 +1,17 @@
 """What people are shown of the AI's predictions: one card a case, one opinion a photo. Presentation only."""
 
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from cases.models import Case, Condition, Consent, LesionImage, Prediction, PredictionState
-from inference import registry
-from inference.bundle import Bundle, BundleError
+from cases.models.prediction import REFUSED_STATES
+from inference.known import bundle_of
 from inference.models import ModelVersion
 
 MOST_CONDITIONS = 3
-REFUSED_STATES = (PredictionState.REJECTED, PredictionState.FAILED)
 
 
 @dataclass(frozen=True)
@@ -130,10 +127,14 @@ class Card:
     photos: tuple[PhotoOpinion, ...]
     chosen: PhotoOpinion | None
     consent: str
+    # Why there is an opinion that this person may not see now: "hidden" until their own, or "stopped" for everybody.
+    withheld: str = ""
 
     @property
     def state(self) -> str:
-        """no_consent, no_photo, none (nothing was asked), or a code of PredictionState."""
+        """hidden, stopped, no_consent, no_photo, none (nothing was asked), or a code of PredictionState."""
+        if self.withheld:
+            return self.withheld
         if self.consent != Consent.GRANTED:
             return "no_consent"
         return self.chosen.state if self.chosen else "no_photo"
@@ -169,6 +170,8 @@ class Card:
     @property
     def summary(self) -> str:
         """A code for lists; `kind(...)` is the same as a filter, and tests hold both equal."""
+        if self.withheld:
+            return self.withheld
         if self.consent != Consent.GRANTED or not any(photo.prediction for photo in self.photos):
             return "none"
         if self.is_urgent:
@@ -202,6 +205,7 @@ def with_photos(cases: QuerySet[Case]) -> QuerySet[Case]:
     predictions = shown_predictions().select_related("model_version").defer("maps", "embedding")
     photos = (
         LesionImage.objects.filter(removed_at__isnull=True)
+        .select_related("resembles")
         .order_by("created_at", "id")
         .prefetch_related(Prefetch("predictions", predictions, to_attr="shown"))
     )
@@ -228,14 +232,26 @@ def kind(code: str) -> Q:
     raise KeyError(code)
 
 
-def card(case: Case, names: dict[str, str], photo_id: UUID | None = None) -> Card:
+def card(case: Case, names: dict[str, str], photo_id: UUID | None = None, *, hidden: bool = False) -> Card:
     """The card of a case from `with_photos`; `names` from `condition_names`, `photo_id` the photo to show in full.
 
     Without a choice it is the photo that was flagged with the highest probability, else the first with an opinion.
+    With `hidden` (cases/blinding.py) the card carries no opinion at all: not even which photo would be chosen by it.
     """
     photos = tuple(_photo_opinion(image, position, names) for position, image in enumerate(_photos(case), 1))
     chosen = next((photo for photo in photos if photo.image.id == photo_id), None)
-    return Card(case, photos, chosen or _most_telling(photos), case.lesion.patient.ai_consent)
+    card = Card(case, photos, chosen or _most_telling(photos), case.lesion.patient.ai_consent)
+    return _withheld(card, photo_id) if hidden else card
+
+
+def _withheld(card: Card, photo_id: UUID | None) -> Card:
+    """The card without its opinions; where there is nothing to hide it stays, and says why there is no opinion."""
+    stopped = card.case.clinic.ai_is_stopped
+    if not (stopped or card.is_pending or card.is_visible):
+        return card
+    photos = tuple(PhotoOpinion(photo.image, photo.position, None) for photo in card.photos)
+    chosen = next((photo for photo in photos if photo.image.id == photo_id), photos[0] if photos else None)
+    return Card(card.case, photos, chosen, card.consent, withheld="stopped" if stopped else "hidden")
 
 
 def condition_names() -> dict[str, str]:
@@ -246,6 +262,10 @@ def _photos(case: Case) -> list[LesionImage]:
     return case.photos  # type: ignore[attr-defined]  # set by with_photos
 
 
+def _shown(image: LesionImage) -> list[Prediction]:
+    return image.shown  # type: ignore[attr-defined]  # set by with_photos
+
+
 def _most_telling(photos: tuple[PhotoOpinion, ...]) -> PhotoOpinion | None:
     flagged = [photo for photo in photos if photo.is_urgent]
     if flagged:
@@ -254,8 +274,14 @@ def _most_telling(photos: tuple[PhotoOpinion, ...]) -> PhotoOpinion | None:
 
 
 def _photo_opinion(image: LesionImage, position: int, names: dict[str, str]) -> PhotoOpinion:
-    shown: list[Prediction] = image.shown  # type: ignore[attr-defined]  # set by with_photos
-    prediction = shown[0] if shown else None
+    shown = _shown(image)
+    return of_prediction(image, position, shown[0] if shown else None, names)
+
+
+def of_prediction(
+    image: LesionImage, position: int, prediction: Prediction | None, names: dict[str, str]
+) -> PhotoOpinion:
+    """What people are shown of `prediction`; `position` is the photo's in its case."""
     if prediction is None or prediction.state != PredictionState.DONE:
         return PhotoOpinion(image, position, prediction)
     ranked = [Likely(code, names.get(code, code), share) for code, share in prediction.probabilities or []]
@@ -271,17 +297,9 @@ def _photo_opinion(image: LesionImage, position: int, names: dict[str, str]) -> 
 
 
 def _thresholds(version: ModelVersion) -> Thresholds:
-    try:
-        return _read_thresholds(registry.folder(version), version.sha256)
-    except BundleError:
+    bundle = bundle_of(version)
+    if bundle is None:
         # The opinion stands without it: this machine may not hold the bundle of a model retired long ago.
         return Thresholds()
-
-
-@lru_cache(maxsize=8)
-def _read_thresholds(folder: Path, sha256: str) -> Thresholds:
-    bundle = Bundle.load(folder)
-    if bundle.sha256 != sha256:
-        raise BundleError(f"The bundle in {folder.name} is not the one that was registered.")
     urgent = bundle.spec["thresholds"]["urgent"]
     return Thresholds(bundle.urgent_threshold, urgent.get("sensitivity"), urgent.get("specificity"))

@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts.access import can
 from accounts.models import User
 from accounts.roles import Capability
+from cases import notifications
 from cases.errors import Conflict, Refused, wrong_state
-from cases.models import Case, CaseState, Condition, Outcome
+from cases.models import Case, CaseState, Condition, NotificationKind, Outcome
 
 
 @transaction.atomic
@@ -60,4 +61,7 @@ def record(
         setattr(outcome, name, value)
     outcome.recorded_by, outcome.recorded_at = by, timezone.now()
     outcome.save()
+    readers = User.objects.filter(id__in=case.reads.values("reader"))
+    # A corrected result is news again where it names another condition.
+    notifications.notify(NotificationKind.OUTCOME_KNOWN, case=case, people=readers, occasion=condition.pk)
     return outcome

@@ -140,7 +140,10 @@ def register(
     # The clinic's row is the lock that lets two clicks on "Register" pass one after the other.
     Clinic.objects.select_for_update().get(id=clinic.id)
     if patient_id and (known := Patient.objects.filter(id=patient_id).first()):
-        if known.clinic_id != clinic.id or known.created_by_id != by.id:
+        # Other details under the same id: a page that the browser's Back button brought back, filled in anew.
+        same = (known.mrn, known.birth_date, known.family_name, known.given_name)
+        told = (mrn.strip().upper(), birth_date, family_name.strip(), given_name.strip())
+        if known.clinic_id != clinic.id or known.created_by_id != by.id or same != told:
             raise Refused(_("This patient was registered already. Search for them."), code="id_taken")
         return known
     if waved_through is not None:

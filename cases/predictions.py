@@ -7,23 +7,23 @@ look at last, and change nothing that a reader sees.
 
 import io
 import time
-from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import numpy as np
 import structlog
-from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from PIL import Image
 
-from cases import broker
+from accounts.models import Clinic
+from cases import broker, notifications, queue
+from cases.errors import Refused
 from cases.models import Answer, Case, LesionImage, Patient, Prediction, PredictionState, Read, Urgency
 from cases.models.case import OPEN_STATES
-from cases.models.prediction import PENDING_STATES
+from cases.models.prediction import PENDING_STATES, REFUSED_STATES
 from inference import registry
 from inference.answers import Answers
 from inference.bundle import BundleError
@@ -32,14 +32,8 @@ from inference.models import ModelState, ModelVersion
 
 log = structlog.get_logger(__name__)
 
-TASK = "cases.tasks.predict"
-
-# A queued row older than this had its message lost, or the broker was down: the sweep sends it again.
-RESEND_AFTER = timedelta(seconds=30)
-SWEEP_BATCH = 500
-
-
 _CONSENT_MISSING = gettext_lazy("The patient does not consent to AI use.")
+_AI_STOPPED = gettext_lazy("The AI is stopped in this clinic.")
 _PHOTO_REMOVED = gettext_lazy("The photo was removed.")
 
 
@@ -50,9 +44,9 @@ class InputRefused(Exception):
 def request(image: LesionImage) -> Prediction | None:
     """Queues a prediction of `image` by the active model; call it in the transaction that creates the photo.
 
-    Returns None where the patient has not granted AI use, or where no model is active.
+    Returns None where the patient has not granted AI use, the clinic has stopped the AI, or no model is active.
     """
-    if not image.case.lesion.patient.allows_ai:
+    if not image.case.lesion.patient.allows_ai or image.case.clinic.ai_is_stopped:
         return None
     try:
         version = registry.active()
@@ -144,6 +138,18 @@ def consent_changed(patient: Patient) -> None:
         request_again(image)
 
 
+def ai_stopped(clinic: Clinic) -> None:
+    """Ends the clinic's pending predictions."""
+    _end_pending(LesionImage.objects.filter(case__clinic=clinic), _AI_STOPPED)
+
+
+def ai_started(clinic: Clinic) -> None:
+    """Requests opinions on the photos of the clinic's open cases, taken while the AI was stopped or ended by it."""
+    images = LesionImage.objects.filter(case__clinic=clinic, removed_at__isnull=True, case__state__in=OPEN_STATES)
+    for image in images.select_related("case__lesion__patient", "case__clinic"):
+        request_again(image)
+
+
 def photo_removed(image: LesionImage) -> None:
     """Ends the photo's pending predictions."""
     _end_pending(LesionImage.objects.filter(id=image.id), _PHOTO_REMOVED)
@@ -160,9 +166,30 @@ def _end_pending(images: QuerySet[LesionImage], reason: object) -> None:
 
 
 @transaction.atomic
-def retry(prediction: Prediction) -> bool:
-    """Queues a failed or rejected prediction again, with fresh attempts; False if it is in another state by now."""
-    return _queue_again(prediction, Q(state__in=[PredictionState.FAILED, PredictionState.REJECTED]))
+def retry(prediction: Prediction) -> Prediction | None:
+    """Queues a failed or rejected prediction again, with fresh attempts; None if it is in another state by now.
+
+    Where its model was retired since, the active one is asked instead, and its prediction is returned: nobody waits
+    for the opinion of a model that was taken out of use.
+
+    Raises:
+        Refused: its model was retired, and none is active (code "no_model").
+    """
+    if prediction.model_version.state != ModelState.RETIRED:
+        return prediction if _queue_again(prediction, Q(state__in=REFUSED_STATES)) else None
+    image = prediction.image
+    still_refused = Prediction.objects.filter(id=prediction.id, state__in=REFUSED_STATES).exists()
+    if not still_refused or not image.case.lesion.patient.allows_ai:
+        return None
+    current = request(image)
+    if current is None:
+        raise Refused(
+            _("The model of this opinion was retired, and no other one is active. Ask your lead to promote one."),
+            code="no_model",
+        )
+    if _queue_again(current, Q(state__in=REFUSED_STATES)):
+        current.refresh_from_db()
+    return current
 
 
 @transaction.atomic
@@ -193,13 +220,7 @@ def _queue_again(prediction: Prediction, allowed: Q) -> bool:
 
 
 def _send_on_commit(prediction: Prediction) -> None:
-    broker.tell_on_commit(TASK, prediction.id, _queue_name(prediction.is_urgent_queue, prediction.silent))
-
-
-def _queue_name(is_urgent: bool, silent: bool) -> str:
-    if silent:
-        return "background"
-    return "urgent" if is_urgent else "routine"
+    broker.tell_on_commit(queue.TASK, prediction.id, queue.name(prediction.is_urgent_queue, prediction.silent))
 
 
 def run(prediction_id: UUID) -> bool:
@@ -208,7 +229,7 @@ def run(prediction_id: UUID) -> bool:
     Raises:
         Exception: any surprise, after the row says `failed` with a reason.
     """
-    prediction = claim(prediction_id)
+    prediction = queue.claim(prediction_id)
     if prediction is None:
         return False
     started = time.monotonic()
@@ -225,29 +246,6 @@ def run(prediction_id: UUID) -> bool:
         )
         raise
     return _store(prediction, opinion, answers, duration_ms=round((time.monotonic() - started) * 1000))
-
-
-def claim(prediction_id: UUID) -> Prediction | None:
-    """Takes a queued prediction, or a running one whose lease has run out. One UPDATE decides between two workers."""
-    now, token = timezone.now(), uuid4()
-    changed = (
-        Prediction.every.filter(id=prediction_id, attempts__lt=settings.PREDICTION_MAX_ATTEMPTS)
-        .filter(Q(state=PredictionState.QUEUED) | Q(state=PredictionState.RUNNING, lease_until__lt=now))
-        .update(
-            state=PredictionState.RUNNING,
-            claim_token=token,
-            lease_until=now + timedelta(seconds=settings.PREDICTION_LEASE_SECONDS),
-            attempts=F("attempts") + 1,
-        )
-    )
-    if not changed:
-        return None
-    # None: between both statements the row was queued again, so somebody will claim it anew.
-    return (
-        Prediction.every.select_related("model_version", "image__case__lesion__patient", "image__case__clinic")
-        .filter(id=prediction_id, claim_token=token)
-        .first()
-    )
 
 
 def answers_of(case: Case) -> Answers:
@@ -270,6 +268,8 @@ def _compute(prediction: Prediction) -> tuple[Opinion, Answers]:
     image = prediction.image
     if not image.case.lesion.patient.allows_ai:
         raise InputRefused(_CONSENT_MISSING)
+    if image.case.clinic.ai_is_stopped:
+        raise InputRefused(_AI_STOPPED)
     if image.removed_at:
         raise InputRefused(_PHOTO_REMOVED)
     answers = answers_of(image.case)
@@ -341,6 +341,7 @@ def _store(prediction: Prediction, opinion: Opinion, answers: Answers, *, durati
         if stored and raises_flag:
             # Raises only: a later calm opinion does not take a flag back from a waiting case.
             case.update(flagged_by_ai=True, urgency=Urgency.URGENT)
+            notifications.urgent_case(case.get())
     if stored:
         log.info("prediction_done", prediction=str(prediction.id), ms=duration_ms, attempts=prediction.attempts)
     return bool(stored)
@@ -353,32 +354,3 @@ def _maps(opinion: Opinion) -> dict[str, object]:
         "map_rows": opinion.maps.shape[1],
         "map_columns": opinion.maps.shape[2],
     }
-
-
-def sweep() -> int:
-    """Re-sends what waits too long or lost its worker, gives up what failed too often; returns their number."""
-    now = timezone.now()
-    given_up = Prediction.every.filter(
-        Q(state=PredictionState.RUNNING, lease_until__lt=now), attempts__gte=settings.PREDICTION_MAX_ATTEMPTS
-    ).update(
-        state=PredictionState.FAILED,
-        reason=_("The computation stopped three times without a result. Press Retry, or take the photo again."),
-        finished_at=now,
-        claim_token=None,
-        lease_until=None,
-    )
-    waiting = list(
-        Prediction.every.filter(
-            Q(state=PredictionState.QUEUED, queued_at__lt=now - RESEND_AFTER)
-            | Q(state=PredictionState.RUNNING, lease_until__lt=now)
-        )
-        .order_by("silent", "-is_urgent_queue", "queued_at")
-        .values_list("id", "is_urgent_queue", "silent")[:SWEEP_BATCH]
-    )
-    sent = 0
-    for prediction_id, is_urgent, silent in waiting:
-        # One refusal is enough: the next sweep tries again.
-        if not broker.tell(TASK, prediction_id, _queue_name(is_urgent, silent)):
-            break
-        sent += 1
-    return given_up + sent

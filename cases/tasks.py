@@ -6,7 +6,7 @@ from celery import shared_task
 from django.core.cache import cache
 from django.utils import timezone
 
-from cases import predictions, rescoring
+from cases import catching_up, escalation, idempotency, notification_mail, predictions, queue, rescoring
 
 HEARTBEAT_KEY = "worker-heartbeat"
 
@@ -18,13 +18,34 @@ def predict(prediction_id: str) -> None:
 
 @shared_task
 def sweep_predictions() -> None:
-    predictions.sweep()
+    queue.sweep()
+    catching_up.sweep()
     rescoring.sweep()
 
 
 @shared_task
 def rescore(rescoring_id: str) -> None:
     rescoring.work(UUID(rescoring_id))
+
+
+@shared_task
+def send_mail(event: str) -> None:
+    notification_mail.send_event(event)
+
+
+@shared_task
+def sweep_mail() -> None:
+    notification_mail.sweep()
+
+
+@shared_task
+def sweep_overdue() -> None:
+    escalation.sweep()
+
+
+@shared_task
+def sweep_kept_answers() -> None:
+    idempotency.sweep()
 
 
 @shared_task

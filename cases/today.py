@@ -54,7 +54,7 @@ def figures(person: User) -> Today:
         cases, predictions = Case.objects.all(), Prediction.objects.filter(image__removed_at__isnull=True)
     else:
         cases = access.cases(person, Capability.OPEN_ADMIN)
-        predictions = access.predictions(person, Capability.OPEN_ADMIN)
+        predictions = access.counted_predictions(person, Capability.OPEN_ADMIN)
     unfinished = _unfinished(predictions)
     return Today(
         tiers=_tiers(cases),

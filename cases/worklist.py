@@ -11,23 +11,28 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
-from accounts.models import Clinic
-from cases import opinions
+from accounts.access import can
+from accounts.models import Clinic, User
+from accounts.roles import Capability
+from cases import blinding, opinions, reservations, spans, targets
 from cases.access import Person, cases
-from cases.models import Answer, BodySite, Case, CaseState, LesionImage, Read, Urgency
+from cases.models import Answer, BodySite, Case, CaseState, LesionImage, Read, ReadStage, Urgency
 
 PAGE_SIZE = 25
 COUNT_LIMIT = 999
+# So many readers may press "next" in the same instant, and each still gets a case.
+NEXT_TRIES = 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Tab(models.TextChoices):
     WAITING = CaseState.WAITING.value, gettext_lazy("Waiting")
+    PHOTOS_WANTED = CaseState.PHOTOS_WANTED.value, gettext_lazy("Photos wanted")
     DRAFT = CaseState.DRAFT.value, gettext_lazy("Drafts")
     SIGNED = CaseState.SIGNED.value, gettext_lazy("Signed")
     WITHDRAWN = CaseState.WITHDRAWN.value, gettext_lazy("Withdrawn")
@@ -52,6 +57,7 @@ class AiKind(models.TextChoices):
 # By what moment a tab's cases are ordered.
 _MOMENT = {
     Tab.WAITING: "waiting_since",
+    Tab.PHOTOS_WANTED: "waiting_since",
     Tab.DRAFT: "created_at",
     Tab.SIGNED: "signed_at",
     Tab.WITHDRAWN: "created_at",
@@ -66,6 +72,7 @@ class Filters:
     urgency: Urgency | None = None
     site: str = ""
     ai: str = ""
+    stage: str = ""
     sort: Sort = Sort.URGENCY
 
     @classmethod
@@ -78,24 +85,31 @@ class Filters:
             urgency=Urgency(int(urgency)) if urgency in map(str, Urgency.values) else None,
             site=_member(BodySite, query.get("site")) or "",
             ai=_member(AiKind, query.get("ai")) or "",
+            stage=_member(ReadStage, query.get("stage")) or "",
             sort=_member(Sort, query.get("sort")) or default_sort(tab),
         )
 
     @property
     def narrows(self) -> bool:
-        return bool(self.urgency or self.site or self.ai)
+        return bool(self.urgency or self.site or self.ai or self.stage)
 
     @property
-    def query(self) -> str:
-        """The address's query. The tab always stands in it: which one is the default depends on the person."""
+    def codes(self) -> dict[str, str]:
+        """What stands in the address. The tab always does: which one is the default depends on the person."""
         codes = {
             "tab": self.tab,
             "urgency": self.urgency.value if self.urgency else "",
             "site": self.site,
             "ai": self.ai,
+            "stage": self.stage,
             "sort": self.sort if self.sort != default_sort(self.tab) else "",
         }
-        return urlencode({name: str(code) for name, code in codes.items() if code})
+        return {name: str(code) for name, code in codes.items() if code}
+
+    @property
+    def query(self) -> str:
+        """The address's query."""
+        return urlencode(self.codes)
 
     def on(self, tab: Tab) -> "Filters":
         """The same filters on another tab."""
@@ -103,7 +117,7 @@ class Filters:
 
 
 def default_sort(tab: Tab) -> Sort:
-    return Sort.URGENCY if tab == Tab.WAITING else Sort.NEWEST
+    return Sort.URGENCY if tab in (Tab.WAITING, Tab.PHOTOS_WANTED) else Sort.NEWEST
 
 
 def _member(choices: Any, code: str | None) -> Any:
@@ -137,7 +151,17 @@ class Row:
 
     @property
     def waited(self) -> str:
-        return in_words(timezone.now() - self.case.waiting_since) if self.case.waiting_since else ""
+        return spans.in_words(timezone.now() - self.case.waiting_since) if self.case.waiting_since else ""
+
+    @property
+    def time_left(self) -> targets.TimeLeft | None:
+        return targets.time_left(self.case)
+
+    @property
+    def reader(self) -> User | None:
+        """Who is reading this case just now."""
+        held = getattr(self.case, "reservation", None)
+        return held.reader if held and held.until > timezone.now() else None
 
 
 @dataclass(frozen=True)
@@ -156,8 +180,13 @@ def listed(person: Person, clinic: Clinic, filters: Filters) -> QuerySet[Case]:
         found = found.filter(urgency=filters.urgency)
     if filters.site:
         found = found.filter(lesion__body_site=filters.site)
+    if filters.stage:
+        found = found.filter(read_stage=filters.stage)
     if filters.ai:
-        found = found.filter(opinions.kind(filters.ai))
+        # A filter by what is hidden would tell it.
+        # Asked case by case: as a set, it would be made of every read that this person has ever signed.
+        hidden = blinding.ai_hidden_cases(person).filter(pk=OuterRef("pk"))
+        found = found.filter(opinions.kind(filters.ai), ~Exists(hidden))
     return found
 
 
@@ -172,7 +201,7 @@ def page(person: Person, clinic: Clinic, filters: Filters, *, after: str = "", b
     reads = Read.objects.select_related("condition").order_by("-signed_at", "-id")
     stretch = list(
         opinions.with_photos(found)
-        .select_related("lesion__patient", "outcome__condition")
+        .select_related("clinic", "lesion__patient", "outcome__condition", "reservation__reader")
         .prefetch_related(Prefetch("reads", reads, to_attr="newest_reads"))
         .order_by(*order.fields(backwards=backwards))[: PAGE_SIZE + 1]
     )
@@ -182,22 +211,28 @@ def page(person: Person, clinic: Clinic, filters: Filters, *, after: str = "", b
     if not stretch:
         return Page([])
     return Page(
-        rows=rows(stretch),
+        rows=rows(person, stretch),
         before=order.cursor(stretch[0]) if (more if backwards else key) else "",
         after=order.cursor(stretch[-1]) if (more or backwards) else "",
     )
 
 
-def rows(found: Sequence[Case]) -> list[Row]:
-    """Rows of cases from `opinions.with_photos` that also carry `newest_reads`."""
-    names = opinions.condition_names() if found else {}
-    return [_row(case, names) for case in found]
+def rows(person: Person, found: Sequence[Case]) -> list[Row]:
+    """Rows of cases from `opinions.with_photos` that also carry `newest_reads`, without what `person` may not see."""
+    if not found:
+        return []
+    names = opinions.condition_names()
+    ids = [case.id for case in found if case.is_open]
+    hidden = set(blinding.ai_hidden_cases(person).filter(id__in=ids).values_list("id", flat=True)) if ids else set()
+    return [_row(case, names, case.id in hidden) for case in found]
 
 
-def _row(case: Case, names: dict[str, str]) -> Row:
-    card = opinions.card(case, names)
+def _row(case: Case, names: dict[str, str], hidden: bool) -> Row:
+    card = opinions.card(case, names, hidden=hidden)
     newest_reads: list[Read] = case.newest_reads  # type: ignore[attr-defined]  # set by a Prefetch
-    return Row(case, card, card.chosen.image if card.chosen else None, conclusion(case, newest_reads))
+    # Reads of a case that is still being read are for its own page, where it is known who may see them.
+    known = "" if case.is_open else conclusion(case, newest_reads)
+    return Row(case, card, card.chosen.image if card.chosen else None, known)
 
 
 def conclusion(case: Case, newest_reads: Iterable[Read]) -> str:
@@ -280,10 +315,19 @@ class Tally:
 
 def tallies(person: Person, clinic: Clinic, filters: Filters) -> list[Tally]:
     """How many cases each tab holds, with the filters that its link carries; counting stops at COUNT_LIMIT."""
-    return [
-        Tally(tab, _count(cases(person).filter(clinic=clinic, state=tab.value), COUNT_LIMIT + 1), filters.on(tab))
-        for tab in Tab
-    ]
+    mine = cases(person).filter(clinic=clinic).order_by()
+    # One query for all tabs: each number is a subquery of its own, which stops counting by itself.
+    numbers = Clinic.objects.filter(id=clinic.id).values_list(
+        *(_Number(mine.filter(state=tab.value).values("id")[: COUNT_LIMIT + 1]) for tab in Tab)
+    )
+    return [Tally(tab, number, filters.on(tab)) for tab, number in zip(Tab, numbers.get(), strict=True)]
+
+
+class _Number(models.Subquery):
+    """How many rows a queryset has, as a column."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted)"
+    output_field = models.IntegerField()
 
 
 def moment_code(moment: datetime) -> str:
@@ -332,20 +376,24 @@ def open_cases(person: Person, clinic: Clinic) -> QuerySet[Case]:
     )
 
 
-def next_case(person: Person, clinic: Clinic, passed: Iterable[UUID] = ()) -> Case | None:
-    """The first case of the list that is not among `passed` (those that the reader has left unsigned).
+def readable_cases(reader: User, clinic: Clinic) -> QuerySet[Case]:
+    """The cases that wait for a read which `reader` can give, and that nobody else is at, in the list's order."""
+    own = Read.objects.filter(case=OuterRef("pk"), reader=reader)
+    waiting = reservations.free_for(reader, open_cases(reader, clinic))
+    theirs = Q(read_stage__in=[ReadStage.FIRST, ReadStage.SECOND])
+    if can(reader, clinic, Capability.ARBITRATE):
+        theirs |= Q(read_stage=ReadStage.ARBITRATION)
+    return waiting.filter(theirs, ~Exists(own))
 
-    Always from the top of the list, so that an urgent case that came a moment ago is next.
+
+def reserve_next(reader: User, clinic: Clinic, passed: Iterable[UUID] = ()) -> Case | None:
+    """Reserves the first case for `reader` that is not among `passed` (those that they have left unsigned).
+
+    Always from the top of the list, so that an urgent case that came a moment ago is next. Of two readers who ask at
+    once, each gets another case.
     """
-    return open_cases(person, clinic).exclude(id__in=list(passed)).first()
-
-
-def in_words(span: timedelta) -> str:
-    """A waiting time as a person says it, rounded down: "40 min", "5 h", "3 days"."""
-    minutes = max(0, int(span.total_seconds() // 60))
-    if minutes < 60:
-        return _("%(number)s min") % {"number": minutes}
-    if minutes < 48 * 60:
-        return _("%(number)s h") % {"number": minutes // 60}
-    days = minutes // (24 * 60)
-    return ngettext("%(number)s day", "%(number)s days", days) % {"number": days}
+    found = readable_cases(reader, clinic).exclude(id__in=list(passed))
+    for case in found[:NEXT_TRIES]:
+        if reservations.reserve(case, reader):
+            return case
+    return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import onnxruntime
 from PIL import Image
 
 from inference.answers import UNANSWERED, Answers
@@ -36,6 +35,9 @@ class Engine:
     """A loaded bundle.  `classify` may be called from several threads at once."""
 
     def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+        # Heavy, so imported by those who compute only: web processes and beat know this module and never come here.
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

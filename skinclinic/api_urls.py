@@ -14,6 +14,7 @@ from cases.api.patients import PatientViewSet
 from cases.api.photos import PhotoViewSet
 from cases.api.predictions import PredictionViewSet
 from cases.api.reads import ReadViewSet
+from cases.api.report import CaseReportView
 from inference.api import ModelVersionViewSet
 
 router = DefaultRouter(use_regex_path=False)
@@ -32,5 +33,7 @@ urlpatterns = [
     path("v1/me/", MeView.as_view(), name="api-me"),
     path("v1/schema/", DocumentView.as_view(), name="api-schema"),
     path("v1/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+    # A file with a name of its own, so without a slash at its end.
+    path("v1/cases/<uuid:pk>/report.pdf", CaseReportView.as_view(), name="api-case-report"),
     path("v1/", include(router.urls)),
 ]

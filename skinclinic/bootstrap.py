@@ -23,6 +23,7 @@ LAYERS = ("requirements.txt", "requirements-train.txt", "requirements-dev.txt")
 # The commands that need more than the first layer.
 LAYER_OF = {
     "train": "requirements-train.txt",
+    "train_run": "requirements-train.txt",
     "test": "requirements-dev.txt",
     "lock": "requirements-dev.txt",
 }

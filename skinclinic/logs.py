@@ -44,5 +44,8 @@ def configuration(*, json: bool, level: str) -> dict[str, Any]:
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.server": {"handlers": [], "level": level, "propagate": True},
             "celery": {"level": "WARNING"},
+            # These two name the letters that a report is printed with, and so parts of a patient's name.
+            "fontTools": {"level": "CRITICAL"},
+            "fpdf": {"level": "CRITICAL"},
         },
     }

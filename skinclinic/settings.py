@@ -175,10 +175,25 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 15.0,
         "options": {"queue": "urgent", "expires": 15},
     },
-    "sweep-comparisons": {
-        "task": "training.tasks.sweep_comparisons",
-        "schedule": 60.0,
-        "options": {"queue": "urgent", "expires": 60},
+    "sweep-training": {
+        "task": "training.tasks.sweep",
+        "schedule": 30.0,
+        "options": {"queue": "urgent", "expires": 30},
+    },
+    "sweep-mail": {
+        "task": "cases.tasks.sweep_mail",
+        "schedule": 30.0,
+        "options": {"queue": "background", "expires": 30},
+    },
+    "sweep-overdue": {
+        "task": "cases.tasks.sweep_overdue",
+        "schedule": 300.0,
+        "options": {"queue": "background", "expires": 300},
+    },
+    "sweep-kept-answers": {
+        "task": "cases.tasks.sweep_kept_answers",
+        "schedule": 3600.0,
+        "options": {"queue": "background", "expires": 3600},
     },
     "worker-heartbeat": {
         "task": "cases.tasks.record_heartbeat",
@@ -326,6 +341,8 @@ BUNDLE_ROOT = Path(env.str("BUNDLE_ROOT", default=str(VAR / "bundles")))
 PROMOTION_SENSITIVITY_MARGIN = env.float("PROMOTION_SENSITIVITY_MARGIN", default=0.05)
 # Held-out photos that candidate and active model are compared on: SPLIT/CLASS/photo.jpg or CLASS/photo.jpg.
 EVALUATION_DATA_DIR = env.str("EVALUATION_DATA_DIR", default="")
+# Photos that leads may have a model learn from, beside their signed cases; laid out in the same way.
+TRAINING_DATA_DIR = env.str("TRAINING_DATA_DIR", default="")
 
 # --- Predictions (cases/predictions.py) ---------------------------------------------------------------
 PREDICTION_LEASE_SECONDS = env.int("PREDICTION_LEASE_SECONDS", default=60)
@@ -337,6 +354,10 @@ if env.str("EMAIL_URL", default=""):
 else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = VAR / "mail"
+# A worker must not hang on a mail server that does not answer.
+EMAIL_TIMEOUT = 10
+# What links in mails begin with; the same address that people type.
+PUBLIC_URL = env.str("PUBLIC_URL", default=(CSRF_TRUSTED_ORIGINS or ["http://localhost:8000"])[0]).rstrip("/")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="skinclinic <noreply@localhost>")
 
 LOGGING = logs.configuration(json=env.bool("LOG_JSON", default=False), level=env.str("LOG_LEVEL", default="INFO"))

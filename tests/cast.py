@@ -31,8 +31,10 @@ class Cast:
         return getattr(self, name)
 
 
-def make_clinic(name: str) -> Cast:
-    clinic = Clinic.objects.create(name=f"{name} {next(_counter)}", time_zone="Europe/Vienna")
+def make_clinic(name: str, **policy: Any) -> Cast:
+    """A clinic whose doctors see the AI at once and read each case once, unless `policy` says otherwise."""
+    settings = {"read_first": False, **policy}
+    clinic = Clinic.objects.create(name=f"{name} {next(_counter)}", time_zone="Europe/Vienna", **settings)
     return Cast(clinic, **{str(role): make_person(clinic, role) for role in Role})
 
 

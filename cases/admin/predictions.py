@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 
 from cases import access, predictions
 from cases.admin.record import ReadOnly, RecordAdmin, by_patient_or_number, clinic_at
+from cases.errors import Refused
 from cases.models import Prediction
 
 # An action runs while the browser waits; each row is a few short statements.
@@ -89,7 +90,14 @@ class PredictionAdmin(ReadOnly, RecordAdmin):
 
     @admin.action(description=_("Retry the selected predictions that failed"), permissions=["requeue"])
     def retry(self, request: HttpRequest, chosen: QuerySet[Prediction]) -> None:
-        self._each(request, chosen, predictions.retry)
+        def retry(prediction: Prediction) -> bool:
+            try:
+                return predictions.retry(prediction) is not None
+            except Refused as refusal:
+                self.message_user(request, str(refusal), messages.ERROR)
+                return False
+
+        self._each(request, chosen.select_related("image__case__lesion__patient", "model_version"), retry)
 
     @admin.action(description=_("Run again with the active model"), permissions=["requeue"])
     def run_again(self, request: HttpRequest, chosen: QuerySet[Prediction]) -> None:

@@ -120,7 +120,7 @@ class CaseViewSet(RecordViewSet):
     )
     def create(self, request: Request) -> Response:
         fields = self.valid(request).validated_data
-        case_id = fields.pop("id", None)
+        case_id = self.id_for(fields)
         new = self.is_new(case_id)
         return self.answer(lifecycle.log_case(by=self.person, case_id=case_id, **fields), created=new)
 

@@ -10,6 +10,7 @@ from rest_framework.exceptions import PermissionDenied as ApiPermissionDenied
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
+from cases import idempotency
 from cases.errors import Conflict, Refused
 from cases.views import photos
 from inference.registry import RegistryError
@@ -21,12 +22,18 @@ _STATUSES = {
     "id_taken": status.HTTP_409_CONFLICT,
     "mrn_taken": status.HTTP_409_CONFLICT,
     "no_photo": status.HTTP_409_CONFLICT,
+    "no_version": status.HTTP_404_NOT_FOUND,
+    idempotency.IN_PROGRESS: status.HTTP_409_CONFLICT,
+    idempotency.REUSED: status.HTTP_422_UNPROCESSABLE_ENTITY,
 }
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, Refused):
-        return _refused(str(error), error.code, _status(error))
+        refusal = _refused(str(error), error.code, _status(error))
+        if error.code == idempotency.IN_PROGRESS:
+            refusal["Retry-After"] = "1"
+        return refusal
     if isinstance(error, RegistryError):
         return _refused(str(error), "registry", status.HTTP_409_CONFLICT)
     if isinstance(error, Http404):

@@ -66,7 +66,7 @@ class LesionViewSet(RecordViewSet):
     )
     def create(self, request: Request) -> Response:
         fields = self.valid(request).validated_data
-        lesion_id = fields.pop("id", None)
+        lesion_id = self.id_for(fields)
         new = self.is_new(lesion_id)
         return self.answer(lesions.add(lesion_id=lesion_id, **fields), created=new)
 

@@ -103,6 +103,7 @@ class PatientViewSet(RecordViewSet):
     records = staticmethod(access.patients)
     serializer_class = PatientSerializer
     filterset_class = PatientFilter
+    reading_posts = ("search",)
 
     @extend_schema(
         summary="Register a patient",
@@ -111,7 +112,7 @@ class PatientViewSet(RecordViewSet):
     )
     def create(self, request: Request) -> Response:
         fields = self.valid(request).validated_data
-        patient_id = fields.pop("id", None)
+        patient_id = self.id_for(fields)
         new = self.is_new(patient_id)
         return self.answer(patients.register(by=self.person, patient_id=patient_id, **fields), created=new)
 

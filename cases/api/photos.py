@@ -18,6 +18,7 @@ from cases import access, intake
 from cases.api.fields import PersonField, RecordField
 from cases.api.views import RecordViewSet
 from cases.models import ImageKind, LesionImage
+from cases.photo import remarks
 from cases.views import photos as pages
 from cases.views.doors import find
 
@@ -30,11 +31,33 @@ class PhotoFilesSerializer(serializers.Serializer):
     thumbnail = serializers.URLField()
 
 
+class QualityPartsSerializer(serializers.Serializer):
+    sharpness = serializers.FloatField(help_text="blur, by the hand or the focus")
+    brightness = serializers.FloatField(help_text="too dark")
+    highlights = serializers.FloatField(help_text="burnt out by flash or sun")
+    size = serializers.FloatField(help_text="too few pixels")
+    distance = serializers.FloatField(help_text="taken from too far; does not count for overviews and dermoscopy")
+
+
+class QualitySerializer(serializers.Serializer):
+    score = serializers.FloatField(min_value=0, max_value=1, help_text="that of the worst part")
+    in_words = serializers.CharField()
+    parts = QualityPartsSerializer(help_text="each 0 (useless) to 1 (good)")
+
+
+class RemarkSerializer(serializers.Serializer):
+    code = serializers.CharField(help_text="a word for programs")
+    sentence = serializers.CharField(help_text="for people, with the remedy")
+
+
 class PhotoSerializer(serializers.ModelSerializer):
+    id = serializers.UUIDField(required=False, help_text="made by you, so that a repeated request is one photo")
     case = RecordField(access.cases, Capability.LOG_CASES, related=("lesion__patient__clinic",))
     file = serializers.FileField(write_only=True, help_text="JPEG, PNG, WebP or HEIC")
     files = serializers.SerializerMethodField(help_text="where the bytes are; the same token opens them")
-    quality_remarks = serializers.ListField(child=serializers.CharField(), read_only=True)
+    quality = serializers.SerializerMethodField(help_text="null for photos from before there was a score")
+    quality_remarks = serializers.ListField(source="remarks", child=serializers.CharField(), read_only=True)
+    remarks = serializers.SerializerMethodField(help_text="quality_remarks in sentences")
     created_by = PersonField()
 
     even_if_elsewhere = serializers.BooleanField(
@@ -57,11 +80,24 @@ class PhotoSerializer(serializers.ModelSerializer):
             "byte_size",
             "width",
             "height",
+            "quality",
             "quality_remarks",
+            "remarks",
             "created_at",
             "created_by",
         ]
-        read_only_fields = ["id", "content_type", "sha256", "byte_size", "width", "height", "created_at"]
+        read_only_fields = ["content_type", "sha256", "byte_size", "width", "height", "created_at"]
+
+    @extend_schema_field(QualitySerializer(allow_null=True))
+    def get_quality(self, photo: LesionImage) -> dict[str, object] | None:
+        score = photo.quality_score
+        if score is None:
+            return None
+        return {"score": score, "in_words": remarks.in_a_word(score), "parts": photo.quality}
+
+    @extend_schema_field(RemarkSerializer(many=True))
+    def get_remarks(self, photo: LesionImage) -> list[dict[str, str]]:
+        return [{"code": code, "sentence": sentence} for code, sentence in remarks.sentences(photo.remarks)]
 
     @extend_schema_field(PhotoFilesSerializer)
     def get_files(self, photo: LesionImage) -> dict[str, str]:
@@ -86,7 +122,7 @@ class PhotoFilter(django_filters.FilterSet):
 class PhotoViewSet(RecordViewSet):
     queryset = LesionImage.objects.none()
     records = staticmethod(access.images)
-    related = ("created_by",)
+    related = ("created_by", "resembles")
     serializer_class = PhotoSerializer
     filterset_class = PhotoFilter
     parser_classes = [MultiPartParser]
@@ -105,9 +141,14 @@ class PhotoViewSet(RecordViewSet):
             name=upload.name,
             kind=fields.get("kind", ImageKind.CLOSE_UP),
             by=self.person,
+            photo_id=self.id_for(fields),
             even_if_elsewhere=fields["even_if_elsewhere"],
         )
         return self.answer(photo, created=True)
+
+    def shows(self, record_id: UUID) -> bool:
+        # What was taken out since may still be told to the one who sent it.
+        return super().shows(record_id) or access.removed_images(self.person).filter(pk=record_id).exists()
 
     @extend_schema(summary="Take a photo out of an open case", request=None, responses=PhotoSerializer)
     @action(detail=True, methods=["post"])

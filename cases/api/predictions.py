@@ -127,11 +127,16 @@ class PredictionViewSet(RecordViewSet):
     def heatmap(self, request: Request, pk: UUID) -> HttpResponseBase:
         return pages.heatmap(request._request, pk)
 
-    @extend_schema(summary="Queue a failed prediction again", request=None, responses=PredictionSerializer)
+    @extend_schema(
+        summary="Queue a failed prediction again",
+        description="Where its model was retired since, the active one is asked, and its prediction is the answer.",
+        request=None,
+        responses=PredictionSerializer,
+    )
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, pk: UUID) -> Response:
         prediction = self.found(Capability.LOG_CASES)
-        if not predictions.retry(prediction):
+        queued = predictions.retry(prediction)
+        if queued is None:
             raise wrong_state(prediction.get_state_display())
-        prediction.refresh_from_db(fields=["state", "reason", "queued_at"])
-        return self.answer(prediction)
+        return self.answer(self.get_queryset().get(id=queued.id))

@@ -105,7 +105,7 @@ class ReadViewSet(RecordViewSet):
     )
     def create(self, request: Request) -> Response:
         fields = self.valid(request).validated_data
-        read_id = fields.pop("id", None)
+        read_id = self.id_for(fields)
         new = self.is_new(read_id)
         case = fields.pop("case")
         read = reads.sign(case_id=case.id, reader=self.person, read_id=read_id or uuid7(), **fields)

@@ -3,7 +3,11 @@
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
+
+from cases.api.repeats import HEADER, AnswersOnce
+from cases.idempotency import LONGEST_KEY
 
 
 class ProblemSerializer(serializers.Serializer):
@@ -20,13 +24,31 @@ _WORDS = {
     "409": "The record's present state stands against it; `code` says why",
     "413": "The photo has too many bytes",
     "415": "The body's content type, or the photo's, is not understood",
+    "422": "This `Idempotency-Key` was used for another request",
     "507": "The server has no space for the photo",
     "429": "Too many requests in this minute; `Retry-After` says when to go on",
 }
 
+_KEY = OpenApiParameter(
+    HEADER,
+    {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"},
+    OpenApiParameter.HEADER,
+    description=(
+        "Made by you, a new one for each request (a UUID). Sent again with the same body within 24 hours, the "
+        "request is not carried out again: the first answer comes back, with `Idempotent-Replayed: true`."
+    ),
+)
+
 
 class ClinicAutoSchema(AutoSchema):
     """Adds the refusals that every operation shares, so that no view has to repeat them."""
+
+    def get_override_parameters(self) -> list[Any]:
+        parameters = super().get_override_parameters()
+        return [*parameters, _KEY] if self._takes_key() else parameters
+
+    def _takes_key(self) -> bool:
+        return self.method == "POST" and isinstance(self.view, AnswersOnce) and self.view.takes_key()
 
     def get_description(self) -> str:  # type: ignore[override]
         # Docstrings here speak to those who write the code; summaries and field helps speak to the API's users.
@@ -43,6 +65,8 @@ class ClinicAutoSchema(AutoSchema):
             operation["responses"].setdefault("400", self._invalid(problem))
         elif operation.get("parameters"):
             operation["responses"].setdefault("400", self._invalid(problem))
+        if self._takes_key():
+            codes += ["422"]
         if "multipart/form-data" in operation.get("requestBody", {}).get("content", {}):
             codes += ["413", "507"]
         for code in codes:

@@ -1,11 +1,10 @@
 """What the API's views of the record share."""
 
-from collections.abc import Callable
 from typing import Any, cast
 from uuid import UUID
 
 from django.db.models import QuerySet
-from rest_framework import mixins, status, viewsets
+from rest_framework import mixins, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -14,13 +13,13 @@ from accounts.api import HoldsARole
 from accounts.models import User
 from accounts.roles import Capability
 from cases.access import VIEW
+from cases.api.repeats import AnswersOnce
 from cases.views.doors import find
 
 
-class RecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class RecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, AnswersOnce):
     """Lists and shows the rows of one function of cases/access.py, which also decides what is found at all."""
 
-    records: Callable[..., QuerySet]
     related: tuple[str, ...] = ()
     permission_classes = [HoldsARole]
     lookup_value_converter = "uuid"

@@ -51,14 +51,17 @@ def jpeg(picture: Image.Image, *, quality: int = 88, **options: object) -> bytes
 
 
 def _skin(tone: tuple[int, int, int], width: int, height: int, seed: int) -> Image.Image:
-    """A patch of skin: the tone, soft light from one side, and grain at two scales."""
+    """A patch of skin: the tone, soft light from one side, and grain at three scales, of which one is pores."""
     noise = np.random.default_rng(seed)
     coarse = Image.fromarray((noise.random((height // 24 + 2, width // 24 + 2)) * 255).astype(np.uint8))
     coarse_grain = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), dtype=np.float32) / 255 - 0.5
+    cell = max(1, min(width, height) // 240)
+    pores = noise.random((height // cell + 2, width // cell + 2), dtype=np.float32) - 0.5
+    pores = np.asarray(Image.fromarray(pores).resize((width, height), Image.Resampling.BICUBIC))
     fine_grain = noise.normal(0, 1, (height, width)).astype(np.float32)
     light = np.linspace(1.05, 0.92, width, dtype=np.float32)[None, :]
     base = np.array(tone, dtype=np.float32)[None, None, :] * light[..., None]
-    pixels = base + coarse_grain[..., None] * 16 + fine_grain[..., None] * 3
+    pixels = base + coarse_grain[..., None] * 16 + pores[..., None] * 22 + fine_grain[..., None] * 3
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
 
 

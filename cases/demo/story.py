@@ -9,18 +9,34 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from uuid6 import uuid7
 
 from accounts.models import Clinic, Membership, User
 from accounts.roles import Role
-from cases import intake, lifecycle, outcomes, patients, predictions
-from cases.demo import drawing
-from cases.models import Case, CaseState, Condition, Consent, Lesion, LesionImage, Patient, Prediction, Read, Urgency
+from cases import intake, lifecycle, outcomes, patients, photo_requests, predictions
+from cases.demo import aftermath, drawing
+from cases.models import (
+    Case,
+    CaseState,
+    Condition,
+    Consent,
+    FirstOpinion,
+    Lesion,
+    LesionImage,
+    Patient,
+    Prediction,
+    Read,
+    ReadKind,
+    Urgency,
+)
+from cases.second_reads import Reason
 
 PEOPLE = [
     # email, name, roles
     ("staff@demo.example", "Sam Keller", [Role.STAFF]),
     ("doctor@demo.example", "Dr. Ines Marek", [Role.DOCTOR]),
     ("doctor2@demo.example", "Dr. Tomas Lindqvist", [Role.DOCTOR]),
+    ("trainee@demo.example", "Dr. Jonas Weiss", [Role.DOCTOR]),
     ("lead@demo.example", "Dr. Ruth Okafor", [Role.LEAD]),
     ("admin@demo.example", "Alex Winter", [Role.ADMIN]),
 ]
@@ -44,6 +60,12 @@ class Visit:
     urgency: Urgency = Urgency.ROUTINE
     answers: str = ""  # the questions answered yes; the others are no
     note: str = ""
+    first: str = ""  # what the reader thought before the AI was shown, where they changed their mind
+    reader: str = ""  # whose read it is; else one of the two doctors
+    second: str = ""  # what a second reader signed, and how the lead settled it
+    arbiter: str = ""
+    waits_for: str = ""  # a second read or an arbitration that is still to come
+    photos_wanted: bool = False
 
 
 _PATIENTS = [
@@ -71,10 +93,38 @@ _VISITS = [
     Visit(3, "ACK", "scalp", "midline", 16 * 24, "ACK", "follow_up", "certain", answers="itch"),
     Visit(4, "SEK", "chest", "right", 14 * 24, "SEK", "discharge", "certain", answers="raised"),
     Visit(5, "SCC", "ear", "left", 12 * 24, "ACK", "biopsy", "possible", "SCC", "SCC", answers="grew hurt bled raised"),
-    Visit(7, "NEV", "abdomen", "midline", 10 * 24, "NEV", "discharge", "probable"),
+    Visit(7, "NEV", "abdomen", "midline", 10 * 24, "NEV", "discharge", "probable", first="ATN"),
+    # The AI made the reader look twice, and the biopsy was right to be taken.
     Visit(
-        8, "MEL", "back", "right", 8 * 24, "MEL", "urgent_referral", "probable", outcome="MIS", answers="grew changed"
+        8,
+        "MEL",
+        "back",
+        "right",
+        8 * 24,
+        "MEL",
+        "urgent_referral",
+        "probable",
+        first="ATN",
+        outcome="MIS",
+        answers="grew changed",
     ),
+    # Two readers who disagreed, a lead who settled it, and the biopsy.
+    Visit(
+        12,
+        "MEL",
+        "leg",
+        "left",
+        7 * 24,
+        "ATN",
+        "follow_up",
+        "possible",
+        reader="trainee",
+        second="MEL",
+        arbiter="MEL",
+        outcome="MEL",
+        answers="grew changed",
+    ),
+    Visit(3, "ACK", "face", "midline", 5 * 24, "ACK", "follow_up", reader="trainee", second="ACK", answers="itch"),
     Visit(9, "SEK", "face", "left", 6 * 24, "SEK", "discharge", "certain", answers="raised"),
     Visit(10, "ACK", "forearm", "left", 3 * 24, "ACK", "follow_up", "probable", answers="itch"),
     # The second visit of one lesion: what changed in eighteen days is there to see.
@@ -87,6 +137,9 @@ _VISITS = [
     Visit(9, "ACK", "nose", "midline", 4, answers="itch"),
     Visit(0, "SEK", "back", "midline", 2, answers="raised"),
     Visit(10, "NEV", "chest", "left", 1.2, answers="itch"),
+    Visit(1, "NEV", "chest", "right", 7, "NEV", "discharge", reader="trainee", waits_for="second"),
+    Visit(4, "SEK", "back", "left", 26, "SEK", "discharge", reader="trainee", second="MEL", waits_for="arbitration"),
+    Visit(11, "NEV", "arm", "right", 3, photos_wanted=True, answers="changed"),
     Visit(7, "NEV", "leg", "right", 0.4, draft=True),
 ]
 
@@ -107,11 +160,13 @@ def tell(password: str, progress: Callable[[int, int], None] = lambda done, tota
         # One hash for all: hashing is slow on purpose, and the password is the same.
         team["staff"].set_password(password)
         User.objects.filter(id__in=[person.id for person in team.values()]).update(password=team["staff"].password)
+        Membership.objects.filter(user=team["trainee"]).update(is_trainee=True)
         people = [_patient(clinic, team["staff"], number, row) for number, row in enumerate(_PATIENTS)]
         lesions: dict[tuple[int, str, str], Lesion] = {}
         for number, visit in enumerate(_VISITS):
             _log(visit, number, people[visit.patient], lesions, team)
             progress(number + 1, len(_VISITS))
+        aftermath.write(clinic, team["staff"])
     return clinic
 
 
@@ -166,6 +221,14 @@ def _log(
     LesionImage.objects.filter(case=case).update(created_at=logged + timedelta(minutes=4))
     if visit.read:
         _read(visit, case, close_up, logged, team)
+    if visit.photos_wanted:
+        photo_requests.ask(
+            case_id=case.id,
+            by=team["doctor"],
+            request_id=uuid7(),
+            faults=["blurred", "far"],
+            note="From about 10 cm, please, and one that shows the whole arm.",
+        )
 
 
 def _photo(case: Case, look: str, seed: int, by: User, kind: str = "close_up") -> LesionImage:
@@ -177,40 +240,66 @@ def _photo(case: Case, look: str, seed: int, by: User, kind: str = "close_up") -
 
 
 def _read(visit: Visit, case: Case, image: LesionImage, logged: datetime, team: dict[str, User]) -> None:
-    """The reads of a signed visit. Written as rows, not signed: cases/reads.py rightly knows no time but now."""
+    """The reads of a visit. Written as rows, not signed: cases/reads.py rightly knows no time but now."""
     chance = random.Random(case.number)  # noqa: S311 (a story, not a secret)
-    signed = logged + timedelta(hours=chance.uniform(1, 20))
-    prediction = Prediction.objects.filter(image=image, state="done").first()
-    reader = team["doctor" if case.number % 3 else "doctor2"]
-    first = Read.objects.create(
-        case=case,
-        reader=reader,
-        condition_id=visit.read,
-        certainty=visit.certainty,
-        management=visit.management,
-        ai_visible=True,
-        prediction=prediction,
-        signed_at=signed,
-    )
-    if visit.correction:
-        Read.objects.create(
+    signed = logged + timedelta(hours=chance.uniform(0.1, 0.8) * min(20, visit.hours_ago))
+    seen = Prediction.objects.filter(image=image, state="done").first()
+    reader = team[visit.reader or ("doctor" if case.number % 3 else "doctor2")]
+    other = team["doctor" if reader != team["doctor"] else "doctor2"]
+
+    def write(person: User, condition: str, moment: datetime, **fields: Any) -> Read:
+        values = {"certainty": visit.certainty, "management": visit.management, **fields}
+        first = FirstOpinion.objects.filter(case=case, reader=person).first() or FirstOpinion.objects.create(
             case=case,
-            reader=reader,
-            condition_id=visit.correction,
+            reader=person,
+            condition_id=visit.first or condition,
+            certainty=values["certainty"],
+            management=values["management"],
+            committed_at=moment - timedelta(seconds=40),
+        )
+        return Read.objects.create(
+            case=case,
+            reader=person,
+            condition_id=condition,
+            first_opinion=first,
+            ai_visible=seen is not None,
+            prediction=seen,
+            signed_at=moment,
+            **values,
+        )
+
+    last = first = write(reader, visit.read, signed)
+    if visit.second:
+        agrees = visit.second == visit.read
+        management = visit.management if agrees else "biopsy"
+        moment = signed + (timezone.now() - signed) * 0.2
+        last = write(other, visit.second, moment, kind=ReadKind.SECOND, management=management)
+    if visit.arbiter:
+        moment = last.signed_at + timedelta(hours=5)
+        last = write(team["lead"], visit.arbiter, moment, kind=ReadKind.ARBITRATION, management="urgent_referral")
+    if visit.correction:
+        write(
+            reader,
+            visit.correction,
+            signed + timedelta(days=4),
+            kind=ReadKind.CORRECTION,
+            corrects=first,
             certainty="certain",
             management="urgent_referral",
             comment="Corrected after the pathologist's report.",
-            ai_visible=True,
-            prediction=prediction,
-            corrects=first,
-            signed_at=signed + timedelta(days=4),
         )
-    Case.objects.filter(id=case.id).update(state=CaseState.SIGNED, signed_at=signed)
+    ours = Case.objects.filter(id=case.id)
+    if visit.reader == "trainee":
+        ours.update(second_read_reason=Reason.TRAINEE)
+    if visit.waits_for:
+        ours.update(read_stage=visit.waits_for)
+        return
+    ours.update(state=CaseState.SIGNED, signed_at=last.signed_at)
     if visit.outcome:
         outcomes.record(
             case_id=case.id,
             by=team["lead"],
             condition=Condition.objects.get(code=visit.outcome),
-            reported_on=timezone.localdate(signed) + timedelta(days=3),
+            reported_on=timezone.localdate(last.signed_at) + timedelta(days=3),
             pathology_reference=f"P-{2400 + case.number}",
         )

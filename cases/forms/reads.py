@@ -80,7 +80,7 @@ class ReadForm(forms.Form):
     certainty = forms.ChoiceField(
         label=_("How sure are you?"),
         choices=Certainty.choices,
-        widget=KeyedRadioSelect({Certainty.CERTAIN: "1", Certainty.PROBABLE: "2", Certainty.POSSIBLE: "3"}),
+        widget=KeyedRadioSelect({Certainty.CERTAIN: "q", Certainty.PROBABLE: "w", Certainty.POSSIBLE: "e"}),
         error_messages={"required": _("Say how sure you are.")},
     )
     management = forms.ChoiceField(
@@ -101,15 +101,30 @@ class ReadForm(forms.Form):
     )
     read_id = forms.UUIDField(widget=forms.HiddenInput)
     newest_seen = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    case_seen = forms.CharField(required=False, max_length=32, widget=forms.HiddenInput)
+    draft_version = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
     prediction = forms.UUIDField(required=False, widget=forms.HiddenInput)
     prediction_at = MomentField(required=False)
     ai_visible = forms.BooleanField(required=False, widget=forms.HiddenInput)
     discharge_confirmed = forms.BooleanField(required=False)
 
+    def clean_draft_version(self) -> int:
+        return self.cleaned_data["draft_version"] or 0
+
     def with_fresh(self, **values: object) -> "ReadForm":
         """The same form with what was typed, and other hidden values."""
         fresh = {name: "" if value is None else str(value) for name, value in values.items()}
         return type(self)({**dict(self.data.items()), **fresh})
+
+
+class DraftForm(forms.Form):
+    """A read as far as it has come: anything may be missing, nothing may be made up."""
+
+    condition = forms.ModelChoiceField(Condition.objects.filter(is_offered=True), required=False)
+    certainty = forms.ChoiceField(choices=Certainty.choices, required=False)
+    management = forms.ChoiceField(choices=Management.choices, required=False)
+    comment = forms.CharField(required=False, max_length=2000, strip=False)
+    draft_version = forms.IntegerField(required=False, min_value=0)
 
 
 class OutcomeForm(forms.ModelForm):

@@ -10,12 +10,24 @@ from cases.models.lesion import Lesion
 
 
 class CaseState(models.TextChoices):
-    """draft -> waiting -> signed; a draft or waiting case can be withdrawn, a withdrawn one restored."""
+    """draft -> waiting -> signed, with waiting <-> photos wanted between.
+
+    Every state before the signed one can be withdrawn, and a withdrawn case restored.
+    """
 
     DRAFT = "draft", _("Draft")
     WAITING = "waiting", _("Waiting for a doctor")
+    PHOTOS_WANTED = "photos", _("Photos wanted")
     SIGNED = "signed", _("Signed")
     WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+class ReadStage(models.TextChoices):
+    """Whose read a waiting case waits for. It is signed when no further read is asked for."""
+
+    FIRST = "first", _("First read")
+    SECOND = "second", _("Second read")
+    ARBITRATION = "arbitration", _("Arbitration")
 
 
 class Answer(models.TextChoices):
@@ -36,6 +48,11 @@ class Case(models.Model):
     lesion = models.ForeignKey(Lesion, on_delete=models.PROTECT, related_name="cases", verbose_name=_("lesion"))
     state = models.CharField(_("state"), max_length=10, choices=CaseState.choices, default=CaseState.DRAFT)
     # What staff chose, and whether the AI's flag raised it; `urgency` is the more urgent of both.
+    read_stage = models.CharField(
+        _("read that it waits for"), max_length=11, choices=ReadStage.choices, default=ReadStage.FIRST, editable=False
+    )
+    # A code of cases/second_reads.py: why the clinic wants two readers here.
+    second_read_reason = models.CharField(_("why a second read"), max_length=20, blank=True, editable=False)
     requested_urgency = models.PositiveSmallIntegerField(
         _("urgency asked for"), choices=Urgency.choices, default=Urgency.ROUTINE
     )
@@ -70,13 +87,15 @@ class Case(models.Model):
             models.UniqueConstraint(fields=["clinic", "number"], name="case_number_unique_in_clinic"),
             models.CheckConstraint(condition=models.Q(state__in=CaseState.values), name="case_state_is_known"),
             models.CheckConstraint(
-                condition=~models.Q(state=CaseState.WAITING) | models.Q(waiting_since__isnull=False),
+                condition=~models.Q(state__in=[CaseState.WAITING, CaseState.PHOTOS_WANTED])
+                | models.Q(waiting_since__isnull=False),
                 name="waiting_case_has_since_when",
             ),
             models.CheckConstraint(
                 condition=~models.Q(state=CaseState.SIGNED) | models.Q(signed_at__isnull=False),
                 name="signed_case_has_when",
             ),
+            models.CheckConstraint(condition=models.Q(read_stage__in=ReadStage.values), name="case_stage_is_known"),
             models.CheckConstraint(condition=models.Q(urgency__in=Urgency.values), name="case_urgency_is_known"),
         ]
         indexes = [
@@ -113,4 +132,6 @@ def question_in_words(name: str) -> str:
 
 
 # As a filter: Case.objects.filter(state__in=OPEN_STATES); tests hold the property and the filter equal.
-OPEN_STATES = (CaseState.DRAFT, CaseState.WAITING)
+OPEN_STATES = (CaseState.DRAFT, CaseState.WAITING, CaseState.PHOTOS_WANTED)
+# Sent to the doctors and not signed yet: what blinding and reservations are about.
+UNREAD_STATES = (CaseState.WAITING, CaseState.PHOTOS_WANTED)

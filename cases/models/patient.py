@@ -121,6 +121,8 @@ class Patient(models.Model):
                 fields=["clinic", "mrn"], name="patient_by_mrn", opclasses=["uuid_ops", "varchar_pattern_ops"]
             ),
             models.Index(fields=["clinic", "birth_date"], name="patient_by_birth_date"),
+            # In the list's own order, so that its first page, and that of a search that finds very many, sorts nothing.
+            models.Index(fields=["clinic", "family_key", "given_key", "id"], name="patient_in_order"),
         ]
 
     def __str__(self) -> str:

@@ -19,6 +19,7 @@ class PredictionState(models.TextChoices):
 
 # As a filter and as a property; tests hold both equal.
 PENDING_STATES = (PredictionState.QUEUED, PredictionState.RUNNING)
+REFUSED_STATES = (PredictionState.REJECTED, PredictionState.FAILED)
 
 
 class ShownPredictions(models.Manager["Prediction"]):

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from PIL import Image, ImageCms
 from pillow_heif import register_heif_opener
 
-from cases.photo import chunked, jpeg, quality
+from cases.photo import chunked, jpeg, likeness, quality, remarks
 from cases.photo.errors import Animated, Damaged, PhotoRefused
 
 log = structlog.get_logger(__name__)
@@ -86,7 +86,9 @@ class Picture:
     thumbnail: bytes  # JPEG, sRGB, no metadata, short side at most THUMBNAIL_SIDE
     width: int  # of the original, upright
     height: int
-    remarks: list[str]
+    quality: dict[str, float]  # cases/photo/quality.py
+    remarks: list[str]  # cases/photo/remarks.py
+    look: int | None  # cases/photo/likeness.py
 
 
 def read(data: bytes, name: str) -> Picture:
@@ -105,13 +107,14 @@ def read(data: bytes, name: str) -> Picture:
     with _open(clean, form, name) as file:
         stated_size = file.size
         _check_size(stated_size, name)
-        remarks = ["several_pictures"] if getattr(file, "n_frames", 1) > 1 else []
+        several = getattr(file, "n_frames", 1) > 1
         picture = _decode(file, form, name)
     if form is HEIC:
         # libheif has turned it upright already.
         stated_size, clean, form = picture.size, _converted(picture), JPEG
     upright = _upright(picture, orientation)
     width, height = stated_size if orientation in _KEEPS_SIDES else stated_size[::-1]
+    scores = quality.parts(upright, min(width, height))
     return Picture(
         original=clean,
         content_type=form.content_type,
@@ -120,7 +123,9 @@ def read(data: bytes, name: str) -> Picture:
         thumbnail=_as_jpeg(_shrunk(upright, THUMBNAIL_SIDE), quality=_THUMBNAIL_QUALITY),
         width=width,
         height=height,
-        remarks=quality.remarks(upright, min(width, height)) + remarks,
+        quality=scores,
+        remarks=remarks.of_quality(scores, min(width, height)) + ["several_pictures"] * several,
+        look=likeness.look(upright),
     )
 
 

@@ -1,60 +1,172 @@
-"""Advice on a photo for the one who took it. Advice never blocks: a poor photo is better than none."""
+"""How good a photo is for the network and for the doctor: a score of five parts, each 0 (useless) to 1 (good).
+
+Everything is measured on one small copy, a few milliseconds a photo. Sharpness and distance weigh what they measure by
+logistic regressions (quality.json) that `manage.py quality --fit` learns from photos degraded on purpose; exposure
+and size follow fixed curves. docs/model-safety.md has how well each degradation is noticed.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
 
 import numpy as np
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 from PIL import Image
 
-# Short side in pixels below which fine structures are lost.
-SMALL_SIDE = 450
-# Luminance (0-255) that the brightest twentieth of the picture stays below. Low, because the darkest skin in good
-# light reaches about 65; those 240 photos, hardly any of dark skin, reached 112 and more.
-DARK_LIGHTS = 50
-# Share of the picture that is burnt out, that is at least this bright.
-BURNT_OUT, BURNT_OUT_SHARE = 250, 0.3
-# Sharpness is measured at this short side in pixels, so that a soft 300 px copy is not called blurred.
-SHARPNESS_SIDE = 256
-# Of 240 phone photos of lesions (PAD-UFES-20) none fell below this; blurred by a Gaussian of 0.8 % of the short
-# side 88 % did, of 1.6 % all.
-BLURRED_BELOW = 6.5
+# Parts, in the order in which they are shown.
+SHARPNESS, BRIGHTNESS, HIGHLIGHTS, SIZE, DISTANCE = "sharpness", "brightness", "highlights", "size", "distance"
+PARTS = (SHARPNESS, BRIGHTNESS, HIGHLIGHTS, SIZE, DISTANCE)
+WEIGHTS = Path(__file__).with_name("quality.json")
 
-SENTENCES: dict[str, Promise] = {
-    "blurred": _("The photo looks blurred. Hold still, tap the lesion to focus and take it again."),
-    "too_dark": _("The photo is very dark. Take it again with more light."),
-    "too_bright": _("Parts of the photo are burnt out. Take it again without flash or direct sun."),
-    "small": _("The photo is small, so fine structures are lost. Send the full-size photo if you have it."),
-    "several_pictures": _("The file holds several pictures; only the main one was taken."),
-}
+# Everything is measured at this short side in pixels, so that a soft 300 px copy is not called blurred.
+_SIDE = 256
+_MOST_LONG = 3 * _SIDE
+# Median grey to which photos are lifted before sharpness and distance are judged, or the dark would look blurred.
+_USUAL_GREY, _LEAST_GREY = 140.0, 16.0
+# Spots are looked for on a grid of this side, at these sizes (standard deviations in its points).
+_GRID, _SPOT_SIZES = 64, (2.2, 3.3, 5.0, 7.5, 11.0)
+
+# Luminance (0-255) that the brightest twentieth of the picture stays below, where the part is 0.5. Low, because the
+# darkest skin in good light reaches about 70; photos of PAD-UFES-20, hardly any of dark skin, reached 112 and more.
+_HALF_DARK, _DARK_STEEPNESS = 65.0, 10.0
+# A pixel is burnt out where any colour is at least this bright; the share of such pixels where the part is 0.5.
+_BURNT_OUT, _HALF_BURNT, _BURNT_STEEPNESS = 252, 0.2, 1.5
+# Short side in pixels, of the photo as it was sent, where the part is 0.5. Networks look at 224-260 px.
+_HALF_SMALL, _SMALL_STEEPNESS = 200.0, 4.5
 
 
-def remarks(upright: Image.Image, short_side: int) -> list[str]:
-    """Codes of what to remark about an upright RGB picture; `short_side` is the original's, in pixels."""
-    grey = upright.convert("L")
-    # How many pixels have each luminance or less.
-    shares = np.cumsum(grey.histogram()) / (grey.width * grey.height)
+def parts(upright: Image.Image, short_side: int) -> dict[str, float]:
+    """Each part's score 0-1, of an upright RGB picture; `short_side` is the original's, in pixels."""
+    small = _measured_copy(upright)
+    lifted = _lifted(small)
+    return {
+        SHARPNESS: round(_weighed(SHARPNESS, edges(lifted)), 3),
+        BRIGHTNESS: round(brightness(small), 3),
+        HIGHLIGHTS: round(unburnt(small), 3),
+        SIZE: round(1 / (1 + (_HALF_SMALL / max(short_side, 1)) ** _SMALL_STEEPNESS), 3),
+        DISTANCE: round(_weighed(DISTANCE, spots(lifted)), 3),
+    }
+
+
+def features(upright: Image.Image) -> dict[str, list[float]]:
+    """What the weighed parts are computed from; `quality --fit` learns the weights from these."""
+    lifted = _lifted(_measured_copy(upright))
+    return {SHARPNESS: edges(lifted), DISTANCE: spots(lifted)}
+
+
+def score(scores: Mapping[str, float], *, is_close_up: bool = True) -> float | None:
+    """A photo is as good as its worst part; None for one that was never measured.
+
+    An overview is taken from afar on purpose, and dermoscopy touches the skin: there distance says nothing.
+    """
+    counted = [value for part, value in scores.items() if is_close_up or part != DISTANCE]
+    return min(counted) if counted else None
+
+
+def brightness(picture: Image.Image) -> float:
+    """1 in good light, towards 0 in the dark."""
+    lights = float(np.percentile(np.asarray(picture.convert("L")), 95))
+    return float(1 / (1 + (_HALF_DARK / max(lights, 1.0)) ** _DARK_STEEPNESS))
+
+
+def unburnt(picture: Image.Image) -> float:
+    """1 where no colour is at its end, towards 0 where large parts are."""
+    share = float((np.asarray(picture).max(axis=2) >= _BURNT_OUT).mean())
+    return float(1 / (1 + (share / _HALF_BURNT) ** _BURNT_STEEPNESS))
+
+
+def edges(lifted: np.ndarray) -> list[float]:
+    """How steep the steepest places are, in the direction where they are least so (motion blurs one direction only),
+    and how much of the texture is finer than two pixels (an enlarged picture has none)."""
+    grey = lifted.mean(axis=2)
+    steepest, fine, coarse = [], [], []
+    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        near = np.abs(_second_difference(grey, down, right, 1))
+        far = np.abs(_second_difference(grey, down, right, 2))
+        steepest.append(_top(near, 0.995))
+        fine.append(float(near.mean()))
+        coarse.append(float(far.mean()))
+    # What is left of a very blurred picture is noise, which is as fine as can be: it must not pass for texture.
+    finest = min(near / (far + 0.5) for near, far in zip(fine, coarse, strict=True))
+    values = (min(steepest) + 0.3, max(steepest) + 0.3, min(fine) + 0.1, max(fine) + 0.1, finest + 0.1)
+    return [float(np.log(value)) for value in values]
+
+
+def spots(lifted: np.ndarray) -> list[float]:
+    """How much the strongest spot stands out at each of several sizes, in brightness and two colour contrasts.
+
+    A lesion that fills the picture stands out at the largest sizes too, one in the distance at the smallest only.
+    The response at each size is that of a Laplacian of Gaussian (Lindeberg 1998, doi:10.1023/A:1008045108935).
+    """
+    square = Image.fromarray(lifted.clip(0, 255).astype(np.uint8)).resize((_GRID, _GRID), Image.Resampling.BOX)
+    red, green, blue = np.asarray(square, np.float32).transpose(2, 0, 1)
     found = []
-    if shares[DARK_LIGHTS - 1] > 0.95:
-        # In the dark there are no edges to judge sharpness by.
-        found.append("too_dark")
-    elif sharpness(grey) < BLURRED_BELOW:
-        found.append("blurred")
-    if 1 - shares[BURNT_OUT - 1] > BURNT_OUT_SHARE:
-        found.append("too_bright")
-    if short_side < SMALL_SIDE:
-        found.append("small")
+    for contrast in ((red + green + blue) / 3, red - green, (red + green) / 2 - blue):
+        for size, blur in zip(_SPOT_SIZES, _blurs(), strict=True):
+            found.append(float(np.log(size**2 * np.abs(_laplacian(blur @ contrast @ blur.T)).max() + 0.5)))
     return found
 
 
-def sharpness(picture: Image.Image) -> float:
-    """How steep a grey picture's steepest places are: the 99.5th percentile of the Laplacian's size, in grey levels."""
-    scale = SHARPNESS_SIDE / min(picture.size)
-    size = (max(3, round(picture.width * scale)), max(3, round(picture.height * scale)))
-    grey = np.asarray(picture.resize(size, Image.Resampling.BOX), dtype=np.float32)
-    middle = grey[1:-1, 1:-1]
-    laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * middle
-    return float(np.percentile(np.abs(laplacian), 99.5))
+@cache
+def _blurs() -> list[np.ndarray]:
+    """For each size the matrix that blurs a column of the grid by a Gaussian, mirrored at the edges."""
+    place = np.arange(_GRID)
+    matrices = []
+    for size in _SPOT_SIZES:
+        weights = np.zeros((_GRID, _GRID))
+        for mirror in range(-2 * _GRID, 2 * _GRID):
+            inside = mirror % (2 * _GRID)
+            weights[:, min(inside, 2 * _GRID - 1 - inside)] += np.exp(-0.5 * ((place - mirror) / size) ** 2)
+        matrices.append((weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))
+    return matrices
 
 
-def sentences(codes: list[str]) -> list[str]:
-    """The remarks in words; a code that this version does not know is left out."""
-    return [str(SENTENCES[code]) for code in codes if code in SENTENCES]
+def _measured_copy(upright: Image.Image) -> Image.Image:
+    scale = _SIDE / min(upright.size)
+    width, height = (min(_MOST_LONG, max(_SIDE, round(side * scale))) for side in upright.size)
+    return upright.resize((width, height), Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
+
+
+def _lifted(picture: Image.Image) -> np.ndarray:
+    """float32 [height, width, 3], brightened or darkened to the usual median."""
+    pixels = np.asarray(picture, np.float32)
+    return pixels * (_USUAL_GREY / max(float(np.median(pixels.mean(axis=2))), _LEAST_GREY))
+
+
+def _second_difference(grey: np.ndarray, down: int, right: int, step: int) -> np.ndarray:
+    """Second difference along one direction; a diagonal step is longer, and its difference halved."""
+    height, width = grey.shape
+    middle = grey[step : height - step, step : width - step]
+
+    def moved(sign: int) -> np.ndarray:
+        top, left = step + sign * down * step, step + sign * right * step
+        return grey[top : top + height - 2 * step, left : left + width - 2 * step]
+
+    return (moved(1) + moved(-1) - 2 * middle) / (2 if down and right else 1)
+
+
+def _laplacian(grey: np.ndarray) -> np.ndarray:
+    padded = np.pad(grey, 1, mode="edge")
+    ring = padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
+    return ring - 4 * grey
+
+
+def _top(values: np.ndarray, share: float) -> float:
+    flat = values.ravel()
+    place = int(share * (flat.size - 1))
+    return float(np.partition(flat, place)[place])
+
+
+@cache
+def _weights() -> dict[str, list[float]]:
+    return json.loads(WEIGHTS.read_text())
+
+
+def _weighed(part: str, measured: Sequence[float]) -> float:
+    """The logistic regression of one part; the weights end with the constant."""
+    *slopes, constant = _weights()[part]
+    return logistic(sum(slope * value for slope, value in zip(slopes, measured, strict=True)) + constant)
+
+
+def logistic(value: float) -> float:
+    return float(1 / (1 + np.exp(-np.clip(value, -30, 30))))

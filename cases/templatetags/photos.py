@@ -1,7 +1,7 @@
 from django import template
 
 from cases.models import ImageKind, LesionImage
-from cases.photo import quality
+from cases.photo import remarks
 
 register = template.Library()
 
@@ -14,6 +14,11 @@ def photo_kinds() -> list[tuple[str, str]]:
 
 @register.simple_tag
 def photo_remarks(image: LesionImage | None) -> list[str]:
-    """What was remarked when the photo came in, in sentences; none of what was not looked at."""
-    codes = image.quality_remarks if image else []
-    return [str(quality.SENTENCES[code]) for code in codes if code in quality.SENTENCES]
+    """What is to be remarked about a photo, in sentences."""
+    return [sentence for _code, sentence in remarks.sentences(image.remarks)] if image else []
+
+
+@register.simple_tag
+def photo_quality(image: LesionImage | None) -> str:
+    """How good a photo is, in words; empty where nothing was measured."""
+    return remarks.in_a_word(image.quality_score) if image else ""

@@ -7,19 +7,20 @@ from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
-from uuid6 import uuid7
 
 from accounts.access import can
 from accounts.doors import signed_in
 from accounts.roles import Capability
-from cases import access, opinions, reads, worklist
+from cases import access, blinding, opinions, reads, worklist
 from cases.forms.reads import OutcomeForm, ReadForm
 from cases.models import Case, CaseState, Read
+from cases.views import passing, reading
+from cases.views.doors import signed_in_person
 from cases.views.passing import case_id as parsed_id
 
 MOST_EARLIER = 12
-# Seconds until the card asks again: often while a person waits for it, seldom when it takes long.
-FIRST_ASKS, OFTEN, SELDOM, MOST_SELDOM = 15, 1, 3, 15
+# Milliseconds until the card asks again: at once while a person waits for it, seldom when it takes long.
+FIRST_ASKS, AT_ONCE, NEXT_ASKS, OFTEN, SELDOM, MOST_SELDOM = 5, 300, 20, 1000, 3000, 15_000
 
 
 def load(request: HttpRequest, case_id: UUID) -> Case:
@@ -51,8 +52,12 @@ def case_opinion(request: HttpRequest, case_id: UUID) -> HttpResponse:
     """The AI card alone; it asks for itself again while an opinion is to come."""
     case = load(request, case_id)
     asked = request.GET.get("asked", "")
-    context = _card(request, case, int(asked) if asked.isdecimal() and len(asked) < 6 else 0)
-    return render(request, "cases/_opinion.html", {"case": case, **context, "said": not context["card"].is_pending})
+    context = card_context(request, case, int(asked) if asked.isdecimal() and len(asked) < 6 else 0)
+    response = render(request, "cases/_opinion.html", {"case": case, **context, "said": not context["card"].is_pending})
+    if context["card"].is_visible and not context["card"].is_pending:
+        # The look-alikes wait for it.
+        response["HX-Trigger"] = "opinion-shown"
+    return response
 
 
 def page(
@@ -67,8 +72,8 @@ def page(
 ) -> HttpResponse:
     """The whole page; a form that could not be carried out comes back in it with what was typed."""
     user = request.user
-    card = _card(request, case)
-    history = list(reads.history(case))
+    card = card_context(request, case)
+    shown = reading.history(signed_in_person(request), case, card["names"])
     context = {
         "case": case,
         "patient": case.lesion.patient,
@@ -78,60 +83,54 @@ def page(
             (question, answer, getattr(case, name))
             for name, (question, answer) in zip(Case.QUESTIONS, case.answers, strict=True)
         ],
-        "history": [(read, _ai_condition(read, card["names"])) for read in reversed(history)],
+        "history": shown,
         "outcome": getattr(case, "outcome", None),
-        "earlier": _earlier(case),
+        "earlier": _earlier(request, case),
         "problem": problem,
         "discharge_asks": discharge_asks,
         "may_log": can(user, case.clinic_id, Capability.LOG_CASES),
         "page_status": status,
+        **reading.staff_context(case),
     }
     if card["may_sign"]:
-        context["read_form"] = read_form or _fresh_form(request, card["card"], history)
-        context["signed_before"] = any(read.reader_id == user.id for read in history)
+        context |= reading.context(request, case, card["card"], shown, read_form)
+        if case.state == CaseState.WAITING:
+            context["next_photo"] = passing.next_photo(request, case)
     if case.state == CaseState.SIGNED and can(user, case.clinic_id, Capability.RECORD_OUTCOMES):
         context["outcome_form"] = outcome_form or OutcomeForm(outcome=context["outcome"])
     return render(request, "cases/page/page.html", context, status=status)
 
 
-def _card(request: HttpRequest, case: Case, asked: int = 0) -> dict[str, Any]:
+def card_context(request: HttpRequest, case: Case, asked: int = 0) -> dict[str, Any]:
     """Context of cases/_opinion.html."""
     photo_id = parsed_id(request.POST.get("photo") or request.GET.get("photo", ""))
     names = opinions.condition_names()
-    card = opinions.card(case, names, photo_id)
+    card = opinions.card(case, names, photo_id, hidden=blinding.hides_ai(request.user, case))
     may_sign = case.state in reads.READABLE_STATES and can(request.user, case.clinic_id, Capability.SIGN_READS)
     return {
         "card": card,
         "names": names,
         "may_sign": may_sign,
         "asked": asked + 1,
-        "ask_again_in": OFTEN if asked < FIRST_ASKS else min(MOST_SELDOM, SELDOM + (asked - FIRST_ASKS) // 10),
+        "ask_again_in": _ask_again_in(asked),
     }
 
 
-def _ai_condition(read: Read, names: dict[str, str]) -> str:
-    """What the opinion that this reader saw put first; empty where there was none."""
-    code = read.prediction.first_condition if read.prediction else None
-    return names.get(code, code) if code else ""
+def _ask_again_in(asked: int) -> int:
+    if asked < NEXT_ASKS:
+        return AT_ONCE if asked < FIRST_ASKS else OFTEN
+    return min(MOST_SELDOM, SELDOM + 100 * (asked - NEXT_ASKS))
 
 
-def _fresh_form(request: HttpRequest, card: opinions.Card, history: list[Read]) -> ReadForm:
-    """An empty form; `?agree` fills in the AI's first condition, for those without JavaScript."""
-    initial: dict[str, Any] = {"read_id": uuid7(), "newest_seen": history[-1].id if history else None}
-    if "agree" in request.GET and card.chosen and card.chosen.likely and card.is_visible:
-        initial["condition"] = card.chosen.likely[0].code
-    return ReadForm(initial=initial)
-
-
-def _earlier(case: Case) -> list[worklist.Row]:
+def _earlier(request: HttpRequest, case: Case) -> list[worklist.Row]:
     """The other visits of the same lesion, the newest first, each with a photo and what was concluded."""
     newest_reads = Read.objects.select_related("condition").order_by("-signed_at", "-id")
     visits = (
         opinions.with_photos(Case.objects.filter(lesion_id=case.lesion_id))
         .exclude(id=case.id)
         .exclude(state=CaseState.WITHDRAWN)
-        .select_related("lesion__patient", "outcome__condition")
+        .select_related("clinic", "lesion__patient", "outcome__condition")
         .prefetch_related(Prefetch("reads", newest_reads, to_attr="newest_reads"))
         .order_by("-created_at", "-id")[:MOST_EARLIER]
     )
-    return worklist.rows(list(visits))
+    return worklist.rows(request.user, list(visits))

@@ -130,7 +130,11 @@ def case_send(request: HttpRequest, case_id: UUID) -> HttpResponse:
 
 def _send(request: HttpRequest, case: Case) -> HttpResponse:
     try:
-        lifecycle.send(case.id)
+        lifecycle.send(
+            case.id,
+            by=signed_in_person(request),
+            why_no_new_photo=request.POST.get("why_no_new_photo", ""),
+        )
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("case_change" if refusal.code == "no_photo" else "case_detail", case.id)
@@ -186,7 +190,7 @@ def photo_kind(request: HttpRequest, photo_id: UUID) -> HttpResponse:
 
 def _page(form: AnswersForm, patient: Patient, case: Case | None = None) -> dict[str, Any]:
     """What templates/cases/new/new.html shows."""
-    images = list(case.images.filter(removed_at__isnull=True)) if case else []
+    images = list(case.images.filter(removed_at__isnull=True).select_related("resembles")) if case else []
     return {
         "form": form,
         "patient": patient,

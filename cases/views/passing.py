@@ -7,7 +7,8 @@ from django.http import HttpRequest
 
 from accounts.middleware import clinic_of
 from cases import worklist
-from cases.models import Case
+from cases.models import Case, LesionImage
+from cases.views.doors import signed_in_person
 
 SESSION_KEY = "passed_cases"
 SECONDS = 30 * 60
@@ -27,12 +28,26 @@ def next_for(request: HttpRequest, leaving: UUID | None) -> Case | None:
     if leaving:
         passed[str(leaving)] = time.time()
     request.session[SESSION_KEY] = dict(list(passed.items())[-MOST:])
-    clinic = clinic_of(request)
-    found = worklist.next_case(request.user, clinic, map(UUID, passed))
+    clinic, reader = clinic_of(request), signed_in_person(request)
+    found = worklist.reserve_next(reader, clinic, map(UUID, passed))
     if found is None and passed:
         request.session[SESSION_KEY] = {}
-        found = worklist.next_case(request.user, clinic, [leaving] if leaving else [])
+        found = worklist.reserve_next(reader, clinic, [leaving] if leaving else [])
     return found
+
+
+def next_photo(request: HttpRequest, case: Case) -> UUID | None:
+    """The first photo of the case that would come after `case`, for the browser to fetch ahead; reserves nothing.
+
+    Always the first, never the one that the AI would have shown: what is fetched must not tell what is hidden.
+    """
+    passed = [case.id, *map(UUID, _passed(request))]
+    coming = worklist.readable_cases(signed_in_person(request), clinic_of(request)).exclude(id__in=passed)
+    first = coming.first()
+    if first is None:
+        return None
+    photos = LesionImage.objects.filter(case=first, removed_at__isnull=True).order_by("created_at", "id")
+    return photos.values_list("id", flat=True).first()
 
 
 def _passed(request: HttpRequest) -> dict[str, float]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
@@ -26,7 +27,7 @@ from accounts.roles import Capability
 from cases import access, heatmaps, intake, predictions
 from cases.errors import Refused
 from cases.models import Case, ImageKind, LesionImage
-from cases.photo import quality
+from cases.photo import remarks
 
 # Everything else that a person can mend is 422.
 STATUSES = {
@@ -36,6 +37,7 @@ STATUSES = {
     "other_patient": HTTPStatus.CONFLICT,
     "last_photo": HTTPStatus.CONFLICT,
     "already_there": HTTPStatus.CONFLICT,
+    "no_model": HTTPStatus.CONFLICT,
     "disk_full": HTTPStatus.INSUFFICIENT_STORAGE,
 }
 # A photo never changes under its id, but clinics share computers: what a browser keeps without asking is kept short.
@@ -44,13 +46,18 @@ _FILE_CACHE = "private, max-age=300"
 _HEATMAP_CACHE = "private, no-cache"
 
 
-@login_required
 @require_POST
-def upload(request: HttpRequest, case_id: UUID) -> JsonResponse:
+def upload(request: HttpRequest, case_id: UUID) -> HttpResponse:
     """Takes the photo in the multipart field `file`; optional: `kind`, and `even_if_elsewhere=1` after a warning.
 
+    A page that keeps photos until they have arrived (static/js/outbox.js) also sends `id`, so that a repeated request
+    is one photo, `sha256`, so that damage on the way is noticed, and `by`, the person who chose the photo.
     201 with the photo, or 4xx with `error` (a sentence) and `code`.
     """
+    if not request.user.is_authenticated and request.accepts("text/html"):
+        return redirect_to_login("/")
+    if refusal := _wrong_person(request):
+        return JsonResponse({"error": str(refusal), "code": refusal.code}, status=HTTPStatus.UNAUTHORIZED)
     case = _may_change(request, access.cases(request.user).select_related("lesion__patient"), case_id)
     file, kind = request.FILES.get("file"), request.POST.get("kind") or ImageKind.CLOSE_UP
     try:
@@ -65,6 +72,8 @@ def upload(request: HttpRequest, case_id: UUID) -> JsonResponse:
             kind=kind,
             by=cast(User, request.user),
             even_if_elsewhere=request.POST.get("even_if_elsewhere") == "1",
+            photo_id=_photo_id(request),
+            expected_sha256=request.POST.get("sha256"),
         )
     except Refused as refusal:
         return _refused(refusal)
@@ -143,8 +152,29 @@ def retry(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
     case = prediction.image.case
     if not can(request.user, case.clinic_id, Capability.LOG_CASES):
         raise PermissionDenied
-    predictions.retry(prediction)
+    try:
+        predictions.retry(prediction)
+    except Refused as refusal:
+        return _answer(request, case.id, refusal)
     return _answer(request, case.id, _("The prediction is computed again."))
+
+
+def _wrong_person(request: HttpRequest) -> Refused | None:
+    """Nobody is signed in, or somebody else than the one who chose the photo: it must not go in under their name."""
+    if not request.user.is_authenticated:
+        sentence = _("You were signed out. Sign in again in another tab; the photos are kept here.")
+        return Refused(sentence, code="signed_out")
+    if request.POST.get("by", str(request.user.pk)) != str(request.user.pk):
+        sentence = _("Somebody else is signed in by now. Sign in as yourself in another tab; the photos are kept here.")
+        return Refused(sentence, code="other_person")
+    return None
+
+
+def _photo_id(request: HttpRequest) -> UUID | None:
+    try:
+        return UUID(request.POST["id"]) if "id" in request.POST else None
+    except ValueError as error:
+        raise Refused(_("This photo's id is none. Load the page again."), code="id_taken") from error
 
 
 def _may_change(request: HttpRequest, visible: QuerySet, id: UUID):
@@ -170,11 +200,13 @@ def _described(image: LesionImage) -> dict[str, object]:
         "width": image.width,
         "height": image.height,
         "sha256": image.sha256,
-        "remarks": [
-            {"code": code, "sentence": str(quality.SENTENCES[code])}
-            for code in image.quality_remarks
-            if code in quality.SENTENCES
-        ],
+        "removed": image.removed_at is not None,
+        "remarks": [{"code": code, "sentence": said} for code, said in remarks.sentences(image.remarks)],
+        "quality": {
+            "score": image.quality_score,
+            "parts": image.quality,
+            "in_words": remarks.in_a_word(image.quality_score),
+        },
         "urls": {
             "original": reverse("photo_original", args=[image.id]),
             "upright": reverse("photo_upright", args=[image.id]),

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -19,7 +20,7 @@ from accounts.roles import Capability
 from cases import access, outcomes, reads
 from cases.errors import Conflict, Refused
 from cases.forms.reads import OutcomeForm, ReadForm
-from cases.models import Case
+from cases.models import Case, Read
 from cases.views import case_page
 from cases.views.doors import find
 
@@ -58,31 +59,47 @@ def read_sign(request: HttpRequest, case_id: UUID) -> HttpResponse:
             prediction_finished_at=wish["prediction_at"],
             ai_visible=wish["ai_visible"],
             newest_seen=wish["newest_seen"],
+            case_seen=wish["case_seen"],
         )
     except Conflict as conflict:
         return _conflict(request, case, form, conflict)
     except Refused as refusal:
         return case_page.page(request, case_page.load(request, case_id), read_form=form, problem=refusal, status=409)
-    messages.success(request, _signed_words(case, read.signed_at))
+    messages.success(request, _signed_words(request, case, read))
     if request.POST.get("then") == "next":
         return redirect(f"{reverse('worklist_next')}?from={case.id}")
     return redirect(f"{reverse('case_detail', args=[case.id])}#history")
 
 
 def _conflict(request: HttpRequest, case: Case, form: ReadForm, conflict: Conflict) -> HttpResponse:
-    """The page as it is now with what the reader typed; signing again then means: having seen the new read."""
+    """The page as it is now with what the reader typed; signing again then means: having seen what is new."""
+    case.refresh_from_db()
     newest = reads.newest(case)
-    again = form.with_fresh(read_id=uuid7(), newest_seen=newest and newest.id, discharge_confirmed=None)
+    again = form.with_fresh(
+        read_id=uuid7(), newest_seen=newest and newest.id, case_seen=reads.stamp(case), discharge_confirmed=None
+    )
     return case_page.page(request, case_page.load(request, case.id), read_form=again, problem=conflict, status=409)
 
 
-def _signed_words(case: Case, moment: object) -> str:
-    clock = date_format(timezone.localtime(moment), "H:i")  # type: ignore[arg-type]
-    return format_html(
+def _signed_words(request: HttpRequest, case: Case, read: Read) -> str:
+    """ "Signed 10:42. Case 1024", with a button that takes it back for the seconds in which that is possible."""
+    words = format_html(
         '{} <a href="{}">{}</a>',
-        _("Signed %(clock)s.") % {"clock": clock},
+        _("Signed %(clock)s.") % {"clock": date_format(timezone.localtime(read.signed_at), "H:i")},
         reverse("case_detail", args=[case.id]),
         case.reference,
+    )
+    if not reads.may_take_back(read, _person(request)):
+        return words
+    return format_html(
+        '{} <form class="undo" method="post" action="{}" data-leaves-after="{}">'
+        '<input type="hidden" name="csrfmiddlewaretoken" value="{}">'
+        '<button class="btn btn-quiet btn-small" type="submit" data-shortcut="z">{}</button></form>',
+        words,
+        reverse("read_undo", args=[read.id]),
+        int(reads.UNDO_LASTS.total_seconds()),
+        get_token(request),
+        _("Undo"),
     )
 
 

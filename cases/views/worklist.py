@@ -3,23 +3,35 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import can
 from accounts.doors import requires
 from accounts.middleware import clinic_of
 from accounts.roles import Capability
+from cases import report_deliveries, saved_views
 from cases import worklist as lists
-from cases.models import BodySite, Urgency
+from cases.errors import Refused
+from cases.models import BodySite, ReadStage, Urgency
 from cases.views import passing
+from cases.views.doors import signed_in_person
 
 
 def _filters(request: HttpRequest) -> lists.Filters:
     """From the address. Who does not read begins with the drafts, which are theirs to finish."""
     reads = can(request.user, clinic_of(request), Capability.SIGN_READS)
     return lists.Filters.read(request.GET, lists.Tab.WAITING if reads else lists.Tab.DRAFT)
+
+
+def _reports(request: HttpRequest) -> str:
+    """How many reports wait to be printed or sent, for those whose work that is; empty for those who read."""
+    clinic = clinic_of(request)
+    if can(request.user, clinic, Capability.SIGN_READS):
+        return ""
+    return report_deliveries.count(request.user, clinic)
 
 
 @require_GET
@@ -37,10 +49,13 @@ def worklist(request: HttpRequest) -> HttpResponse:
             before=request.GET.get("before", ""),
         ),
         "tallies": lists.tallies(request.user, clinic, filters),
+        "reports": _reports(request),
         "since": since,
         "urgencies": Urgency.choices,
         "sites": BodySite.choices,
         "ai_kinds": lists.AiKind.choices,
+        "stages": ReadStage.choices,
+        "views": saved_views.of(signed_in_person(request), clinic),
         "sorts": [choice for choice in lists.Sort.choices if choice[0] != "urgency" or filters.tab != "signed"],
     }
     return render(request, "cases/worklist/list.html", context)
@@ -55,10 +70,30 @@ def counts(request: HttpRequest) -> HttpResponse:
     context = {
         "filters": filters,
         "tallies": lists.tallies(request.user, clinic, filters),
+        "reports": _reports(request),
         "since": since,
         "arrived": lists.arrived_since(request.user, clinic, filters, since),
     }
     return render(request, "cases/worklist/_counts.html", context)
+
+
+@require_POST
+@requires(Capability.VIEW_RECORD)
+def save_view(request: HttpRequest) -> HttpResponse:
+    """Keeps the filters that the list shows under a name."""
+    filters = lists.Filters.read(request.POST)
+    try:
+        saved_views.save(signed_in_person(request), clinic_of(request), request.POST.get("name", ""), filters.query)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect(f"{reverse('worklist')}?{filters.query}")
+
+
+@require_POST
+@requires(Capability.VIEW_RECORD)
+def delete_view(request: HttpRequest) -> HttpResponse:
+    saved_views.delete(signed_in_person(request), clinic_of(request), request.POST.get("name", ""))
+    return redirect("worklist")
 
 
 @require_GET

@@ -28,6 +28,8 @@ def environment(var: Path, redis_url: str, host: str) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": own.get("DJANGO_SETTINGS_MODULE", "skinclinic.settings"),
         "VAR_DIR": str(var),
         "REDIS_URL": redis_url,
+        # Whoever has work for the training worker touches this file (training/queue.py).
+        "TRAINER_WAKE_FILE": str(wake_file(var)),
     }
     if host not in ("127.0.0.1", "localhost", "::1") and "ALLOWED_HOSTS" not in own:
         own["ALLOWED_HOSTS"] = ",".join(["localhost", "127.0.0.1", "[::1]", *own_names(host)])
@@ -143,6 +145,23 @@ def worker(var: Path, env: dict[str, str], name: str = "worker") -> Part:
     command = [sys.executable, *_CELERY, "worker", "--pool", "solo", "-Q", "urgent,routine,background"]
     command += ["--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     return _flagged(name, [*command, "--hostname", f"{name}@%h"], env, var)
+
+
+def wake_file(var: Path) -> Path:
+    """The file that is there while somebody wants the training worker."""
+    return var / "run" / "trainer.wanted"
+
+
+def trainer(var: Path, env: dict[str, str]) -> Part:
+    """The worker of the queue `training`: started when it is wanted, gone after a minute without work.
+
+    What it starts to train in loads TensorFlow, and may first have to install it, if the person allows `manage.py` to
+    install packages at all.
+    """
+    command = [sys.executable, *_CELERY, "worker", "--pool", "solo", "-Q", "training", "--hostname", "trainer@%h"]
+    command += ["--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    own = env | {"EXIT_WHEN_IDLE": "60", "NO_BOOTSTRAP": os.environ.get("NO_BOOTSTRAP", "")}
+    return _flagged("trainer", command, own, var)
 
 
 def beat(var: Path, env: dict[str, str]) -> Part:

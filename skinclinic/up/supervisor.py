@@ -57,6 +57,7 @@ class Supervisor:
         shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
         self.address = f"http://{shown}:{port}"
         self.parts: list[Part] = []
+        self.trainer: Part | None = None
         self.selector = selectors.DefaultSelector()
         self.stop_asked = False
         self.guard_pipe = -1
@@ -132,6 +133,7 @@ class Supervisor:
             (self.var / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
         env = parts.environment(self.var, redis_url, self.host)
         self._prepare(env)
+        self.trainer = parts.trainer(self.var, env)
         others = [
             parts.web(self.var, env, self.host, self.port),
             parts.worker(self.var, env),
@@ -210,11 +212,20 @@ class Supervisor:
         while True:
             self._turn()
             self._look_after()
+            self._start_trainer_if_wanted()
             for part in self.parts:
                 if not part.is_ready and part.start_again_at is None:
                     part.is_ready = part.ready()
-                    if part.is_ready:
+                    if part.is_ready and part.deaths:
                         say(f"{part.name} answers again")
+
+    def _start_trainer_if_wanted(self) -> None:
+        """The training worker runs only while there is work for it: it costs 100 MB, and is seldom needed."""
+        wanted = parts.wake_file(self.var)
+        if self.trainer and self.trainer not in self.parts and wanted.exists():
+            # Taken away first: whoever wants it from now on makes the file anew.
+            wanted.unlink(missing_ok=True)
+            self._start(self.trainer)
 
     def _look_after(self, except_for: Part | None = None) -> None:
         """Notice what has died and start it again when its pause is over."""
@@ -223,6 +234,11 @@ class Supervisor:
         for part in self.parts:
             if part is except_for or not part.has_ended():
                 continue
+            if part is self.trainer and part.process and part.process.returncode == 0:
+                self._forget(part)
+                self.parts.remove(part)
+                part.deaths = 0
+                return  # the list has changed under the loop
             if part.start_again_at is None:
                 self._forget(part)
                 pause = part.note_death()
@@ -250,7 +266,7 @@ class Supervisor:
         """First who makes work, then who does it, then what carries it."""
         if any(not part.has_ended() for part in self.parts):
             say("Stopping")
-        for names in (("beat", "prepare"), ("web", "worker"), ("valkey",)):
+        for names in (("beat", "prepare"), ("web", "worker", "trainer"), ("valkey",)):
             self._stop([part for part in self.parts if part.name in names])
 
     def _stop(self, leaving: list[Part]) -> None:

@@ -3,3 +3,5 @@ import "./shortcuts.js";
 import "./confirm.js";
 import "./notices.js";
 import "./times.js";
+import "./unsent.js";
+import "./polling.js";

@@ -8,6 +8,11 @@ const condition = form?.querySelector("[name=condition]");
 
 document.querySelector("[data-focus-first]")?.focus();
 
+// "Undo" is there for as long as the server allows it.
+for (const undo of document.querySelectorAll("[data-leaves-after]")) {
+  window.setTimeout(() => undo.remove(), Number(undo.dataset.leavesAfter) * 1000);
+}
+
 document.addEventListener("click", (event) => {
   const opener = event.target.closest?.("[data-open-dialog]");
   if (opener) document.getElementById(opener.dataset.openDialog).showModal();
@@ -33,12 +38,22 @@ function toFirstOpen() {
   target.focus({ preventScroll: window.matchMedia("(min-width: 992px)").matches });
 }
 
+/** Which of the frequent conditions is chosen. */
+function markQuick() {
+  for (const pick of form.querySelectorAll(".quick-pick")) pick.setAttribute("aria-pressed", String(pick.dataset.pick === condition.value));
+}
+
 if (form) {
+  markQuick();
+  condition.addEventListener("change", markQuick);
+  form.addEventListener("picked", markQuick);
+
   document.addEventListener("click", (event) => {
-    const agree = event.target.closest?.("[data-agree]");
-    if (!agree || ![...condition.options].some((option) => option.value === agree.dataset.agree)) return;
+    const chosen = event.target.closest?.("[data-agree], [data-pick]");
+    const code = chosen?.dataset.agree ?? chosen?.dataset.pick;
+    if (!code || ![...condition.options].some((option) => option.value === code)) return;
     event.preventDefault();
-    condition.value = agree.dataset.agree;
+    condition.value = code;
     condition.dispatchEvent(new Event("change", { bubbles: true }));
     toFirstOpen();
   });
@@ -71,6 +86,10 @@ if (form) {
   form.addEventListener("submit", (event) => {
     if (sent) {
       event.preventDefault(); // the server would take a second click for the first; this saves it the question
+      return;
+    }
+    if (event.submitter?.hasAttribute("data-commit")) {
+      sent = true; // nothing is signed yet: the question about a discharge comes with the signature
       return;
     }
     const discharges = form.querySelector("[name=management][value=discharge]").checked;

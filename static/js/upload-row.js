@@ -1,19 +1,26 @@
 // One photo of the uploader, on its way into the record.
 //
-// waiting -> sending -> arrived | refused (the photo is at fault) | failed (the way is); arrived -> removed and back.
-// What failed is tried again by itself ("resting"), and as soon as the browser is online again; then by a button.
+// reading -> waiting -> sending -> arrived | refused (the photo is at fault) | failed (somebody must do something);
+// arrived -> removed and back. "resting": the line or the server is at fault, and it is tried again by itself, after
+// longer and longer pauses, and as soon as the browser is online again. "earlier": chosen for a case never saved.
+// A photo counts as arrived when the server has named its checksum, and not before.
 
-const PAUSES = [1000, 4000]; // before trying again by itself, ms
+import { alone, find, forget, keep, settle } from "./outbox.js";
+
+const FIRST_PAUSE = 1000; // before trying again by itself, ms; doubled each time
+const LONGEST_PAUSE = 60_000;
 const PREVIEWS = /^image\/(jpeg|png|webp|gif)$/; // Chromium cannot show HEIC
 const ELSEWHERE = "other_patient"; // the photo is in another patient's record; the person may insist
+const DAMAGED = "checksum"; // the bytes changed on their way
 const THERE = "already_there"; // the photo is in this case, perhaps from a try whose answer was lost
 
 export class Row {
-  constructor(uploader, element, file = null) {
+  constructor(uploader, element, parcel = null) {
     this.uploader = uploader;
     this.element = element;
-    this.file = file;
-    this.state = file ? "waiting" : "arrived";
+    this.parcel = parcel;
+    this.kept = false; // whether the photo outlives this page
+    this.state = parcel ? "reading" : "arrived";
     this.tries = 0;
     this.photo = element.dataset.photo || null;
     this.kind = element.querySelector("[data-upload-kind]");
@@ -22,22 +29,27 @@ export class Row {
     this.retry = element.querySelector("[data-upload-retry]");
     this.insist = element.querySelector("[data-upload-insist]");
     this.undo = element.querySelector("[data-upload-undo]");
+    this.adopt = element.querySelector("[data-upload-adopt]");
+    this.retake = element.querySelector("[data-upload-retake]");
     this.bin = element.querySelector("[data-upload-remove]");
-    if (file) this.describe();
+    if (parcel) this.describe();
     this.savedKind = this.kind.value;
     this.kind.addEventListener("change", () => this.changeKind());
     this.retry.addEventListener("click", () => this.again());
     this.insist.addEventListener("click", () => this.sendAnyway());
+    this.adopt.addEventListener("click", () => this.comeAlong());
+    this.retake.addEventListener("click", () => uploader.retake(this));
     this.undo.addEventListener("click", () => this.bringBack());
     this.bin.addEventListener("click", () => this.remove());
   }
 
   describe() {
     const name = this.element.querySelector("[data-upload-name]");
-    name.textContent = this.file.name;
-    name.title = this.file.name;
-    if (!PREVIEWS.test(this.file.type)) return;
-    const address = URL.createObjectURL(this.file);
+    name.textContent = this.parcel.name;
+    name.title = this.parcel.name;
+    this.kind.value = this.parcel.kind;
+    if (!PREVIEWS.test(this.parcel.type)) return;
+    const address = URL.createObjectURL(this.parcel.blob);
     this.show(address, () => URL.revokeObjectURL(address));
   }
 
@@ -59,26 +71,48 @@ export class Row {
     this.state = state;
     this.words.textContent = sentence;
     this.progress.hidden = state !== "sending";
-    for (const each of [this.retry, this.insist, this.undo]) each.hidden = each !== button;
+    for (const each of [this.retry, this.insist, this.undo, this.adopt, this.retake]) each.hidden = each !== button;
     this.bin.hidden = state === "removed";
     this.kind.hidden = state === "removed" || state === "refused";
     this.element.classList.toggle("upload-refused", wrong);
     this.element.classList.toggle("upload-removed", state === "removed");
     if (state !== "arrived") this.element.classList.remove("upload-remark");
-    if (wrong) this.uploader.say(`${this.file?.name ?? ""}: ${sentence}`);
+    if (wrong) this.uploader.say(`${this.parcel?.name ?? ""}: ${sentence}`);
     this.uploader.changed();
   }
 
-  send(address) {
+  /** Keep what is known of the photo by now. */
+  async save() {
+    this.kept = await keep(this.parcel);
+  }
+
+  /** Send it, unless another tab does or has done so. */
+  async send(address) {
+    this.become("sending", this.uploader.words.elsewhere);
+    await alone(this.parcel.id, async () => {
+      const known = await find(this.parcel.id);
+      if (known?.answer) return this.arrived(known.answer);
+      if (this.kept && !known) return this.uploader.drop(this); // given up in another tab
+      this.parcel.address = address;
+      await this.save();
+      return this.post(address);
+    });
+  }
+
+  /** One try; resolves when there is an answer, or none. */
+  post(address) {
     const { words } = this.uploader;
     const body = new FormData();
-    body.append("file", this.file, this.file.name);
+    body.append("id", this.parcel.id);
+    body.append("sha256", this.parcel.sha256);
+    body.append("by", this.parcel.user);
+    body.append("file", this.parcel.blob, this.parcel.name);
     body.append("kind", this.kind.value);
-    if (this.anyway) body.append("even_if_elsewhere", "1");
+    if (this.parcel.anyway) body.append("even_if_elsewhere", "1");
     this.savedKind = this.kind.value;
     const request = (this.request = new XMLHttpRequest());
     request.open("POST", address);
-    request.setRequestHeader("X-CSRFToken", this.uploader.csrf);
+    request.setRequestHeader("X-CSRFToken", this.uploader.freshCsrf);
     request.setRequestHeader("Accept", "application/json");
     request.upload.addEventListener("progress", (event) => {
       if (!event.lengthComputable || this.state !== "sending") return;
@@ -86,14 +120,17 @@ export class Row {
       this.progress.value = share;
       this.words.textContent = share < 100 ? words.sending.replace("%s", share) : words.checking;
     });
-    request.addEventListener("load", () => this.answered(request));
-    request.addEventListener("error", () => this.broken(words.offline));
     this.progress.value = 0;
-    this.become("sending", words.sending.replace("%s", 0));
-    request.send(body);
+    this.words.textContent = words.sending.replace("%s", 0);
+    return new Promise((resolve) => {
+      request.addEventListener("load", () => resolve(this.answered(request)));
+      request.addEventListener("error", () => resolve(this.broken(words.offline)));
+      request.addEventListener("abort", resolve);
+      request.send(body);
+    });
   }
 
-  answered(request) {
+  async answered(request) {
     const { words } = this.uploader;
     let answer = null;
     try {
@@ -101,34 +138,48 @@ export class Row {
     } catch {
       // Not our answer: a sign-in page, or an error page of what stands in front of the server.
     }
-    if (answer?.id) return this.arrived(answer);
-    if (answer?.code === THERE) return this.become("arrived", answer.error);
-    if (answer?.code === ELSEWHERE) return this.become("refused", answer.error, { button: this.insist });
-    if (answer?.error && request.status < 500) return this.become("refused", answer.error);
-    if (request.status === 413) return this.become("refused", words.tooLarge);
-    const lost = request.status === 401 || request.status === 403 || request.status < 300;
-    if (lost) return this.become("failed", words.signedOut, { button: this.retry });
-    return this.broken(answer?.error || words.failed);
+    if (answer?.id && answer.sha256 === this.parcel.sha256) {
+      await settle(this.parcel, answer);
+      return this.arrived(answer);
+    }
+    const { status } = request;
+    const lost = status === 401 || status === 403 || (status < 300 && !answer?.id);
+    if (lost) return this.become("failed", answer?.error || words.signedOut, { button: this.retry });
+    if (answer?.code === DAMAGED || answer?.id || status === 429 || status >= 500) {
+      return this.broken(answer?.error || words.failed);
+    }
+    return this.refuse(answer?.error || (status === 413 ? words.tooLarge : words.refused), answer?.code);
+  }
+
+  /** The server will not take it as it is: said here, and kept with it for whoever comes back to this page. */
+  async refuse(sentence, code) {
+    if (code === THERE) {
+      await forget(this.parcel.id);
+      return this.become("arrived", sentence);
+    }
+    this.parcel.refused = { sentence, code };
+    await this.save();
+    return this.become("refused", sentence, { button: code === ELSEWHERE ? this.insist : this.retake });
   }
 
   arrived(answer) {
     const remarks = (answer.remarks ?? []).map((remark) => remark.sentence);
     this.photo = answer.id;
     this.element.dataset.photo = answer.id;
+    if (answer.removed) return this.become("removed", this.uploader.words.removed, { button: this.undo });
     if (answer.urls?.thumbnail) this.show(answer.urls.thumbnail);
-    this.become("arrived", remarks.join(" ") || this.uploader.words.arrived);
+    this.become("arrived", remarks.join(" ") || [this.uploader.words.arrived, answer.quality?.in_words].filter(Boolean).join(". "));
     this.element.classList.toggle("upload-remark", remarks.length > 0);
     if (this.kind.value !== this.savedKind) this.changeKind();
-    this.uploader.announce();
+    return this.uploader.announce();
   }
 
+  /** Try again later: twice as late each time, and not in step with everybody else. */
   broken(sentence) {
-    const pause = PAUSES[this.tries++];
-    if (pause === undefined) {
-      this.become("failed", sentence, { button: this.retry });
-      return;
-    }
-    this.become("resting", this.uploader.words.again, { button: this.retry });
+    if (this.tries === 0) navigator.storage?.persist?.(); // on a bad line the photo may have to stay here for long
+    const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** this.tries++) * (0.5 + Math.random() / 2);
+    const kept = this.kept ? this.uploader.words.kept : this.uploader.words.notKept;
+    this.become("resting", `${sentence} ${kept}`, { button: this.retry });
     this.timer = window.setTimeout(() => this.again(), pause);
   }
 
@@ -139,14 +190,29 @@ export class Row {
     this.uploader.work();
   }
 
+  /** Chosen earlier for a case of this patient that was never saved: now it belongs to this one. */
+  async comeAlong() {
+    this.parcel.case = this.uploader.caseId;
+    this.parcel.label = this.uploader.root.dataset.label;
+    await this.save();
+    this.become("waiting", this.uploader.words.waiting);
+    this.uploader.work();
+  }
+
   sendAnyway() {
-    this.anyway = true;
+    this.parcel.anyway = true;
+    delete this.parcel.refused;
     this.become("waiting", this.uploader.words.waiting);
     this.uploader.work();
   }
 
   async changeKind() {
-    if (!this.photo) return; // it is still to be sent, or on its way: `arrived` looks again
+    if (!this.photo) {
+      // Still to be sent, or on its way: `arrived` looks again.
+      this.parcel.kind = this.kind.value;
+      if (this.kept) await this.save();
+      return;
+    }
     const wanted = this.kind.value;
     const answer = await this.uploader.post(this.uploader.kindAddress(this.photo), { kind: wanted });
     if (answer.ok) {
@@ -162,6 +228,7 @@ export class Row {
     if (!this.photo) {
       window.clearTimeout(this.timer);
       this.request?.abort();
+      await forget(this.parcel.id);
       this.uploader.drop(this);
       return;
     }

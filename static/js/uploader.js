@@ -1,12 +1,16 @@
-// Photos go to the server as soon as they are chosen, each in a row of its own (upload-row.js).
+// Photos go to the server as soon as they are chosen, each in a row of its own (upload-row.js). Until the server has
+// confirmed one it is kept in this browser (outbox.js), and comes back with this page.
 //
 // A page without a case yet gives the element a `prepare` function (case-form.js) that makes one. Events, which
 // bubble from the element: "uploads" when a row came to another state, "photos-changed" when the record has other
 // photos than before.
 
+import { sha256 } from "./checksum.js";
+import { newId, occupied, occupy, unsent } from "./outbox.js";
 import { Row } from "./upload-row.js";
 
 const AT_ONCE = 2; // more would only divide a slow line
+const UNDERWAY = ["reading", "waiting", "sending", "resting"];
 const NO_PHOTO = "00000000-0000-0000-0000-000000000000";
 
 class Uploader {
@@ -19,7 +23,31 @@ class Uploader {
     this.address = root.dataset.uploadUrl;
     this.prepare = null; // async () => the address to send to; throws an Error with a sentence when it cannot yet
     this.preparing = null;
+    this.caseId = root.dataset.case || root.closest("form")?.querySelector("[name=case_id]")?.value;
+    root.dataset.case = this.caseId;
     this.listen();
+    occupy(this.caseId);
+    this.comeBack();
+  }
+
+  /** Rows for what an earlier visit could not send. */
+  async comeBack() {
+    const { user, clinic, patient } = this.root.dataset;
+    const shown = new Set(this.rows.map((row) => row.parcel?.id));
+    const others = await occupied();
+    for (const parcel of await unsent({ user, clinic })) {
+      const own = parcel.case === this.caseId;
+      // Chosen for a case of this patient that was never saved, in a page that is closed by now.
+      const left = !own && !this.address && !parcel.address && parcel.patient === patient && !others.has(parcel.case);
+      if (shown.has(parcel.id) || !(own || left)) continue;
+      const row = this.line(parcel);
+      row.kept = true;
+      if (left) row.become("earlier", this.words.earlier, { button: row.adopt });
+      else if (parcel.refused) row.refuse(parcel.refused.sentence, parcel.refused.code);
+      else row.become("waiting", this.words.waiting);
+    }
+    if (this.busy) this.root.closest("details")?.setAttribute("open", "");
+    this.work();
   }
 
   listen() {
@@ -42,13 +70,16 @@ class Uploader {
       this.add(event.dataTransfer.files);
     });
     window.addEventListener("online", () => this.rows.forEach((row) => row.again()));
+    // Back from the tab in which the person signed in again.
+    window.addEventListener("focus", () => this.rows.forEach((row) => row.again()));
     window.addEventListener("beforeunload", (event) => {
-      if (this.busy) event.preventDefault(); // the browser asks whether to leave
+      // What this browser keeps comes back with the page; only what it cannot keep is lost by leaving.
+      if (this.rows.some((row) => UNDERWAY.includes(row.state) && !row.kept)) event.preventDefault(); // the browser asks whether to leave
     });
   }
 
   get busy() {
-    return this.rows.some((row) => ["waiting", "sending", "resting"].includes(row.state));
+    return this.rows.some((row) => UNDERWAY.includes(row.state));
   }
 
   get arrived() {
@@ -59,16 +90,61 @@ class Uploader {
     return this.rows.filter((row) => row.state === "failed").length;
   }
 
-  add(files) {
-    const template = this.root.querySelector("[data-uploader-row]");
-    for (const file of files) {
-      const element = template.content.firstElementChild.cloneNode(true);
-      this.list.append(element);
-      const row = new Row(this, element, file);
-      this.rows.push(row);
-      row.become("waiting", this.words.waiting);
+  /** The token of the session as it is now: signing in again makes another. */
+  get freshCsrf() {
+    return document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? this.csrf;
+  }
+
+  /** A new row for a parcel (outbox.js). */
+  line(parcel) {
+    const element = this.root.querySelector("[data-uploader-row]").content.firstElementChild.cloneNode(true);
+    this.list.append(element);
+    const row = new Row(this, element, parcel);
+    this.rows.push(row);
+    return row;
+  }
+
+  async add(files) {
+    const { user, clinic, patient, label } = this.root.dataset;
+    const belongs = { user, clinic, patient, label, case: this.caseId, address: "", kind: this.defaultKind };
+    const rows = [...files].map((blob) => {
+      const { name, type } = blob;
+      const row = this.line({ ...belongs, id: newId(), name, type, blob, addedAt: Date.now() });
+      row.become("reading", this.words.reading);
+      return row;
+    });
+    // One after the other, since each is read into memory in full.
+    for (const row of rows) {
+      await this.take(row);
+      this.work();
     }
-    this.work();
+  }
+
+  /** Read a photo, note its checksum, and keep it before anything is sent. */
+  async take(row) {
+    try {
+      const bytes = await row.parcel.blob.arrayBuffer();
+      row.parcel.sha256 = await sha256(bytes);
+      row.parcel.blob = new Blob([bytes], { type: row.parcel.type });
+    } catch {
+      row.become("refused", this.words.unreadable, { button: row.retake });
+      return;
+    }
+    await row.save();
+    if (!this.rows.includes(row)) return; // removed meanwhile
+    if (!row.kept) this.wait(this.words.storageRefused);
+    row.become("waiting", this.words.waiting);
+  }
+
+  /** Another photo in place of one that was refused. */
+  async retake(row) {
+    const input = this.root.querySelector("[data-uploader-files]");
+    input.addEventListener("change", () => row.remove(), { once: true });
+    input.click();
+  }
+
+  get defaultKind() {
+    return this.root.querySelector("[data-uploader-row]").content.querySelector("[data-upload-kind]").value;
   }
 
   /** Send what waits, a few at a time; makes the case first where there is none. */
@@ -85,7 +161,7 @@ class Uploader {
         this.preparing = null;
       }
     }
-    this.wait("");
+    if (this.rows.every((row) => row.kept || !row.parcel)) this.wait("");
     let free = AT_ONCE - this.rows.filter((row) => row.state === "sending").length;
     for (const row of this.rows) {
       if (free <= 0) break;
@@ -140,7 +216,7 @@ class Uploader {
   /** POST `fields`; the answer's JSON and `ok`, which is false as well when there was none. */
   async post(address, fields = {}) {
     const body = new URLSearchParams(fields);
-    const headers = { "X-CSRFToken": this.csrf, Accept: "application/json" };
+    const headers = { "X-CSRFToken": this.freshCsrf, Accept: "application/json" };
     try {
       const response = await fetch(address, { method: "POST", headers, body, redirect: "error" });
       const answer = response.status === 204 ? {} : await response.json();

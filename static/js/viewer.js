@@ -1,146 +1,119 @@
-// The photo on its grey stage: zoom and pan, change of photo, heat map.
+// The case's photos in a viewer: zoom, turn, light, another photo, heat map, measuring, another visit beside or over it.
 //
-// Wheel, pinch, double click, buttons; drag to move. Everything hangs on the document, because htmx may replace
-// the stage and the AI card at any time. Without this script the photo is a picture and the strip is a row of links.
+// Everything hangs on the document, because htmx may replace the photos and the AI card at any time. Without this
+// script the photo is a picture and the strip is a row of links.
+import { Compare } from "./viewer/compare.js";
+import { Measure } from "./viewer/measure.js";
+import { fit, makePane, photoOf, pixelForPixel, source, zoomBy } from "./viewer/pane.js";
+import { isTyping } from "./shortcuts.js";
 
-const MOST = 12; // times the fitted size
-const FULL_FROM = 1.6; // from here on the original is worth its bytes
-const SHOWABLE = new Set(["image/jpeg", "image/png", "image/webp"]);
-
-const view = { scale: 1, x: 0, y: 0 };
 const heat = { on: false, strength: 0.7, condition: "" };
-const pointers = new Map();
-let pinch = null;
+let here = null; // the stage that is on the page: { stage, pane, measure, compare, overlay }
 
 const one = (name) => document.querySelector(`[data-${name}]`);
+const current = () => document.querySelector(".filmstrip [aria-current]");
 
-// --- Zoom and pan --------------------------------------------------------------------------------------------
+// --- The stage -----------------------------------------------------------------------------------------------
 
-function draw() {
-  const picture = one("stage-picture");
-  const stage = one("stage");
-  if (!picture || !stage) return;
-  const reachX = Math.max(0, (picture.offsetWidth * view.scale - stage.clientWidth) / 2);
-  const reachY = Math.max(0, (picture.offsetHeight * view.scale - stage.clientHeight) / 2);
-  view.x = Math.min(reachX, Math.max(-reachX, view.x));
-  view.y = Math.min(reachY, Math.max(-reachY, view.y));
-  picture.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
-  stage.classList.toggle("stage-zoomed", view.scale > 1.01);
-  if (view.scale >= FULL_FROM) loadOriginal();
-}
-
-/** Zoom by `factor` so that what lies under the point (in client coordinates) stays there. */
-function zoom(factor, clientX, clientY) {
-  const stage = one("stage");
-  if (!stage) return;
-  const box = stage.getBoundingClientRect();
-  const fromX = (clientX ?? box.left + box.width / 2) - (box.left + box.width / 2);
-  const fromY = (clientY ?? box.top + box.height / 2) - (box.top + box.height / 2);
-  const scale = Math.min(MOST, Math.max(1, view.scale * factor));
-  const grown = scale / view.scale;
-  view.x = fromX - (fromX - view.x) * grown;
-  view.y = fromY - (fromY - view.y) * grown;
-  view.scale = scale;
-  draw();
-}
-
-function fit() {
-  Object.assign(view, { scale: 1, x: 0, y: 0 });
-  draw();
-}
-
-function current() {
-  return document.querySelector(".filmstrip [aria-current]");
-}
-
-/** Put the full-resolution original in place of the small copy once it has arrived. */
-function loadOriginal() {
-  const photo = one("stage-photo");
-  const link = current();
-  if (!photo || !link || photo.dataset.original === link.dataset.full || !SHOWABLE.has(link.dataset.type)) return;
-  photo.dataset.original = link.dataset.full;
-  const original = new Image();
-  original.src = link.dataset.full;
-  original.decode().then(() => {
-    if (photo.dataset.original === link.dataset.full) photo.src = original.src;
-  }, () => {
-    // The small copy stays: better a soft photo than none.
+function build(stage) {
+  here?.compare.clear();
+  here?.pane.destroy();
+  const pane = makePane(stage.querySelector("[data-stage-canvas]"));
+  here = { stage, pane, overlay: null };
+  here.measure = new Measure(stage.querySelector("[data-measure]"), stage.querySelector("#panel-measure"), pane, current);
+  here.compare = new Compare(stage, pane, current);
+  pane.addHandler("tile-drawn", () => stage.classList.add("stage-live"));
+  pane.addHandler("tile-load-failed", ({ tile }) => {
+    // Without the original the small copy stays: better a soft photo than none.
+    if (tile.level === 0) one("stage-failed").hidden = false;
   });
+  pane.addHandler("open", drawHeat);
+  for (const button of document.querySelectorAll("[data-compare]")) button.hidden = false;
+  one("stage-tools").hidden = false;
+  one("stage-panels").hidden = false;
+  pane.open(source(photoOf(current())));
 }
-
-document.addEventListener("wheel", (event) => {
-  const stage = event.target.closest?.("[data-stage]");
-  // A plain wheel scrolls the page until the photo was zoomed by hand; with Ctrl it always zooms (as pinch pads send).
-  if (!stage || (!event.ctrlKey && view.scale <= 1.01)) return;
-  event.preventDefault();
-  zoom(Math.exp(-event.deltaY / 300), event.clientX, event.clientY);
-}, { passive: false });
-
-document.addEventListener("dblclick", (event) => {
-  if (!event.target.closest?.("[data-stage-picture]")) return;
-  if (view.scale > 1.01) fit();
-  else zoom(3, event.clientX, event.clientY);
-});
-
-document.addEventListener("pointerdown", (event) => {
-  const stage = event.target.closest?.("[data-stage]");
-  if (!stage || event.target.closest("button") || event.button) return;
-  pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-  if (view.scale > 1.01 || pointers.size > 1) stage.setPointerCapture(event.pointerId);
-});
-document.addEventListener("pointermove", (event) => {
-  const before = pointers.get(event.pointerId);
-  if (!before) return;
-  pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-  if (pointers.size === 2) {
-    const [a, b] = [...pointers.values()];
-    const now = { gap: Math.hypot(a.x - b.x, a.y - b.y), x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
-    if (pinch) zoom(now.gap / pinch.gap, now.x, now.y);
-    pinch = now;
-  } else if (view.scale > 1.01) {
-    view.x += event.clientX - before.x;
-    view.y += event.clientY - before.y;
-    draw();
-  }
-});
-for (const name of ["pointerup", "pointercancel"]) {
-  document.addEventListener(name, (event) => {
-    pointers.delete(event.pointerId);
-    pinch = null;
-  });
-}
-window.addEventListener("resize", draw);
-
-document.addEventListener("click", (event) => {
-  const button = event.target.closest?.("[data-zoom]");
-  if (!button) return;
-  if (button.dataset.zoom === "fit") fit();
-  else zoom(button.dataset.zoom === "in" ? 1.5 : 1 / 1.5);
-});
-
-// --- Another photo -------------------------------------------------------------------------------------------
 
 function show(link) {
   const photo = one("stage-photo");
-  if (!photo || !link) return;
+  if (!here || !photo || !link) return;
   for (const other of document.querySelectorAll(".filmstrip a")) other.removeAttribute("aria-current");
   link.setAttribute("aria-current", "true");
-  delete photo.dataset.original;
-  photo.width = link.dataset.width;
-  photo.height = link.dataset.height;
-  photo.alt = link.dataset.alt;
-  photo.src = link.dataset.src;
+  // The picture beneath the viewer stands in until the viewer has drawn.
+  here.stage.classList.remove("stage-live");
+  Object.assign(photo, { width: link.dataset.width, height: link.dataset.height, alt: link.dataset.alt, src: link.dataset.src });
   one("stage-caption").textContent = link.dataset.caption;
-  const overlay = one("stage-heat");
-  overlay.hidden = true;
-  fit();
+  one("stage-failed").hidden = true;
+  openPanel("");
+  here.overlay = null;
+  here.pane.viewport?.setRotation(0, true);
+  here.pane.open(source(photoOf(link)));
   window.history.replaceState(window.history.state, "", link.href);
   const address = `${document.getElementById("photos").dataset.opinionUrl}?photo=${link.dataset.photo}`;
   window.htmx.ajax("GET", address, { target: "#opinion", swap: "outerHTML" });
 }
 
+function step(by) {
+  const links = [...document.querySelectorAll(".filmstrip a")];
+  const next = links[links.indexOf(current()) + by];
+  if (!next) return;
+  show(next);
+  next.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+// --- Buttons and panels ----------------------------------------------------------------------------------------
+
+function openPanel(name) {
+  for (const button of here.stage.querySelectorAll("[data-panel]")) {
+    const open = button.dataset.panel === name;
+    button.setAttribute("aria-expanded", String(open));
+    here.stage.querySelector(`#panel-${button.dataset.panel}`).hidden = !open;
+  }
+  here.stage.dataset.open = name;
+  here.measure.toggle(name === "measure");
+  if (here.compare.on !== (name === "compare")) here.compare.toggle(name === "compare");
+}
+
+function light() {
+  for (const input of here.stage.querySelectorAll("[data-light]")) {
+    here.stage.style.setProperty(`--${input.dataset.light}`, `${input.value}%`);
+  }
+}
+
+const acts = {
+  in: () => zoomBy(here.pane, 1.5),
+  out: () => zoomBy(here.pane, 1 / 1.5),
+  fit: () => here.pane.viewport.goHome(),
+  pixels: () => pixelForPixel(here.pane, photoOf(current())),
+  left: () => here.pane.viewport.setRotation(here.pane.viewport.getRotation() - 90),
+  right: () => here.pane.viewport.setRotation(here.pane.viewport.getRotation() + 90),
+  screen: () => {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else document.getElementById("photos").requestFullscreen?.();
+  },
+  reset: () => {
+    for (const input of here.stage.querySelectorAll("[data-light]")) input.value = 100;
+    light();
+    openPanel("");
+    fit(here.pane);
+  },
+};
+
 document.addEventListener("click", (event) => {
-  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const button = event.target.closest?.("[data-view], [data-panel], [data-compare]");
+  if (!button || !here) return;
+  const { view, panel, compare } = button.dataset;
+  if (view) acts[view]();
+  else if (panel) openPanel(here.stage.dataset.open === panel ? "" : panel);
+  else {
+    openPanel("compare");
+    here.compare.toggle(true, compare);
+    here.stage.scrollIntoView({ block: "nearest" });
+  }
+});
+
+document.addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey || !here) return;
   const link = event.target.closest?.("[data-photo], [data-show-photo]");
   if (!link || link.tagName !== "A") return;
   const id = link.dataset.photo || link.dataset.showPhoto;
@@ -150,19 +123,50 @@ document.addEventListener("click", (event) => {
   show(inStrip);
 });
 
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !here) return;
+  if (document.querySelector("dialog[open]")) return;
+  const inStrip = event.target.closest?.(".filmstrip a");
+  if (event.key === "Escape" && here.stage.dataset.open && here.stage.contains(event.target)) {
+    const button = here.stage.querySelector(`[data-panel="${here.stage.dataset.open}"]`);
+    openPanel("");
+    button.focus();
+  } else if (isTyping(event.target)) {
+    return;
+  } else if (event.key === "[" || (inStrip && event.key === "ArrowLeft")) {
+    step(-1);
+  } else if (event.key === "]" || (inStrip && event.key === "ArrowRight")) {
+    step(1);
+  } else {
+    return;
+  }
+  event.preventDefault();
+  if (inStrip) current().focus();
+});
+
 // --- Heat map ------------------------------------------------------------------------------------------------
 
 function drawHeat() {
-  const overlay = one("stage-heat");
   const choice = one("heat-choice");
-  if (!overlay) return;
+  if (!here?.pane.world.getItemCount()) return;
   const wanted = Boolean(heat.on && choice);
-  overlay.hidden = !wanted;
   if (choice) choice.hidden = !wanted;
-  if (!wanted) return;
-  const source = `${choice.dataset.heatUrl}?condition=${encodeURIComponent(heat.condition)}`;
-  if (overlay.getAttribute("src") !== source) overlay.src = source;
-  overlay.style.opacity = heat.strength;
+  // The card of the photo before may still stand there: its map does not belong on this one.
+  if (!wanted || choice.dataset.photo !== current().dataset.photo) {
+    if (here.overlay) here.pane.removeOverlay(here.overlay);
+    here.overlay = null;
+    return;
+  }
+  if (!here.overlay) {
+    here.overlay = Object.assign(new Image(), { className: "stage-heat", alt: "" });
+    here.overlay.dataset.stageHeat = "";
+    const { width, height } = photoOf(current());
+    const location = new window.OpenSeadragon.Rect(0, 0, 1, height / width);
+    here.pane.addOverlay({ element: here.overlay, location });
+  }
+  const address = `${choice.dataset.heatUrl}?condition=${encodeURIComponent(heat.condition)}`;
+  if (here.overlay.getAttribute("src") !== address) here.overlay.src = address;
+  here.overlay.style.opacity = heat.strength;
 }
 
 /** Make a freshly arrived AI card follow what was chosen on the one before. */
@@ -182,28 +186,36 @@ function wireHeat() {
 }
 
 document.addEventListener("input", (event) => {
-  if (event.target.matches(".heat-switch")) heat.on = event.target.checked;
-  else if (event.target.matches("[data-heat-condition]")) heat.condition = event.target.value;
-  else if (event.target.matches("[data-heat-opacity]")) heat.strength = Number(event.target.value) / 100;
+  const { target } = event;
+  if (target.matches("[data-light]")) {
+    light();
+    return;
+  }
+  if (target.matches(".heat-switch")) heat.on = target.checked;
+  else if (target.matches("[data-heat-condition]")) heat.condition = target.value;
+  else if (target.matches("[data-heat-opacity]")) heat.strength = Number(target.value) / 100;
   else return;
   drawHeat();
 });
 
+// --- The next case ---------------------------------------------------------------------------------------------
+
+/** Fetches the small copy of the photo that will probably be read next, so that it is there at once. */
+function prefetch() {
+  const address = one("next-photo")?.dataset.nextPhoto;
+  if (address) new Image().src = address;
+}
+
 // --- Start, and start again after a part was replaced ----------------------------------------------------------
 
 function start() {
-  const tools = one("stage-tools");
-  if (tools) tools.hidden = false;
-  const photo = one("stage-photo");
-  if (photo && !photo.dataset.watched) {
-    photo.dataset.watched = "yes";
-    photo.addEventListener("error", () => { one("stage-failed").hidden = false; });
-    photo.addEventListener("load", () => { one("stage-failed").hidden = true; });
-    fit();
-  }
+  const stage = one("stage");
+  if (stage && stage !== here?.stage) build(stage);
   wireHeat();
 }
 
 heat.on = Boolean(document.querySelector(".heat-switch")?.checked); // somebody was quicker than this script
 start();
 document.addEventListener("htmx:afterSettle", start);
+if (document.readyState === "complete") prefetch();
+else window.addEventListener("load", prefetch);

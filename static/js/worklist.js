@@ -26,3 +26,26 @@ for (const form of document.querySelectorAll("[data-submit-on-change]")) {
     for (const [name, value] of [...event.formData]) if (!value) event.formData.delete(name);
   });
 }
+
+// The list keeps up by itself: with every fresh count the rows are fetched anew, unless somebody is about to use one.
+const inUse = (list) => list.matches(":hover") || list.contains(document.activeElement);
+
+async function refresh() {
+  const list = document.querySelector("#worklist-list[data-live]");
+  if (!list || inUse(list) || document.visibilityState === "hidden") return;
+  const answer = await fetch(window.location.href, { headers: { Accept: "text/html" } });
+  if (!answer.ok || answer.redirected) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (inUse(list)) return;
+  for (const id of ["worklist-list", "worklist-counts"]) {
+    const fresh = page.getElementById(id);
+    if (!fresh) return;
+    document.getElementById(id).replaceWith(fresh);
+    window.htmx.process(fresh);
+  }
+}
+
+document.body.addEventListener("htmx:afterSettle", (event) => {
+  // Without a connection the counts say so; the rows stay as they are.
+  if (event.target.id === "worklist-counts") refresh().catch(() => {});
+});

@@ -303,10 +303,10 @@ def test_any_failure_after_the_files_removes_them(case, settings, monkeypatch):
 def test_the_row_is_committed_only_after_its_files_are_there(case, settings, monkeypatch):
     real = intake._recorded
 
-    def look(image: LesionImage) -> LesionImage:
+    def look(image: LesionImage, **options: object) -> LesionImage:
         assert all(default_storage.exists(file.name) for file in (image.original, image.derivative, image.thumbnail))
         assert not [name for name in files(settings) if ".partial" in name]
-        return real(image)
+        return real(image, **options)
 
     monkeypatch.setattr(intake, "_recorded", look)
     take(case, photo())

@@ -5,6 +5,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 from cases.demo import drawing
 from cases.photo import picture, quality
+from cases.photo import remarks as remarks_in_words
 from tests.cases import pictures
 
 
@@ -20,7 +21,7 @@ def test_a_good_photo_gets_no_remark(kind, seed):
 
 @pytest.mark.parametrize("tone", drawing.SKIN_TONES)
 def test_no_skin_tone_is_too_dark_or_too_bright(tone):
-    assert remarks(drawing._skin(tone, 700, 600, 4)) == []
+    assert not {"too_dark", "too_bright", "blurred"} & set(remarks(drawing._skin(tone, 700, 600, 4)))
 
 
 def test_a_blurred_photo_is_remarked():
@@ -39,7 +40,35 @@ def test_a_burnt_out_photo_is_remarked():
     assert "too_bright" in remarks(ImageEnhance.Brightness(pictures.drawn()).enhance(2.2))
 
 
-def test_every_remark_has_a_sentence():
-    assert quality.sentences([*quality.SENTENCES, "from_the_future"]) == [
-        str(text) for text in quality.SENTENCES.values()
-    ]
+def test_a_lesion_in_the_distance_is_remarked_of_close_ups_only():
+    far = Image.new("RGB", (1200, 900))
+    far.paste(drawing._skin(drawing.SKIN_TONES[1], 1200, 900, 4))
+    lesion = pictures.drawn().resize((300, 233))
+    far.paste(lesion.crop((75, 50, 225, 183)), (500, 350))
+    assert remarks(far) == ["too_far"]
+    scores = picture.read(pictures.as_jpeg(far), "a.jpg").quality
+    assert quality.score(scores) == scores[quality.DISTANCE] < 0.5
+    assert quality.score(scores, is_close_up=False) > 0.5
+
+
+def test_scores_are_shares_and_fall_with_each_fault():
+    good = quality.parts(pictures.drawn(), 700)
+    assert tuple(good) == quality.PARTS
+    assert all(0 <= value <= 1 for value in good.values())
+    faults = {
+        quality.SHARPNESS: pictures.drawn().filter(ImageFilter.GaussianBlur(6)),
+        quality.BRIGHTNESS: ImageEnhance.Brightness(pictures.drawn()).enhance(0.2),
+        quality.HIGHLIGHTS: ImageEnhance.Brightness(pictures.drawn()).enhance(2.2),
+    }
+    for part, spoilt in faults.items():
+        assert quality.parts(spoilt, 700)[part] < good[part] - 0.3
+    assert quality.parts(pictures.drawn(), 210)[quality.SIZE] < good[quality.SIZE] - 0.3
+    assert quality.score({}) is None
+
+
+def test_remarks_are_sentences_with_a_remedy():
+    said = remarks_in_words.sentences([*remarks_in_words.SENTENCES, "from_the_future"])
+    assert [code for code, _sentence in said] == list(remarks_in_words.SENTENCES)
+    assert all(sentence.endswith(".") for _code, sentence in said)
+    words = {remarks_in_words.in_a_word(score) for score in (None, 0.2, 0.6, 0.95)}
+    assert len(words) == 4

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from cases import lifecycle
+from cases import lifecycle, photo_requests
 from cases.errors import Refused
 from cases.models import Case, CaseState, Lesion, Urgency
 from cases.models.case import OPEN_STATES
@@ -22,6 +22,8 @@ ACTIONS = {
 MOVES = {
     CaseState.DRAFT: {"change": CaseState.DRAFT, "send": CaseState.WAITING, "withdraw": CaseState.WITHDRAWN},
     CaseState.WAITING: {"change": CaseState.WAITING, "send": CaseState.WAITING, "withdraw": CaseState.WITHDRAWN},
+    # Without a new photo: "send" is refused, and tests/cases/test_photo_requests.py has what is allowed.
+    CaseState.PHOTOS_WANTED: {"change": CaseState.PHOTOS_WANTED, "withdraw": CaseState.WITHDRAWN},
     CaseState.SIGNED: {},
     CaseState.WITHDRAWN: {"withdraw": CaseState.WITHDRAWN, "restore": CaseState.WAITING},
 }
@@ -33,6 +35,8 @@ def case_in(cast, state: CaseState) -> Case:
         Case.objects.filter(id=case.id).update(state=state, waiting_since=None)
     elif state == CaseState.SIGNED:
         Case.objects.filter(id=case.id).update(state=state, signed_at=case.waiting_since)
+    elif state == CaseState.PHOTOS_WANTED:
+        photo_requests.ask(case_id=case.id, by=cast.doctor, request_id=uuid4(), faults=["blurred"])
     elif state == CaseState.WITHDRAWN:
         lifecycle.withdraw(case.id, "logged twice")
     return case
@@ -59,7 +63,7 @@ def test_open_as_property_and_as_filter_agree(alma):
         case_in(alma, state)
     by_property = {case.id for case in Case.objects.all() if case.is_open}
     assert by_property == set(Case.objects.filter(state__in=OPEN_STATES).values_list("id", flat=True))
-    assert len(by_property) == 2
+    assert len(by_property) == 3
 
 
 def test_a_withdrawn_draft_is_restored_as_a_draft(alma):

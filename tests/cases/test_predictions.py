@@ -11,7 +11,7 @@ from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from cases import broker, intake, lifecycle, patients, predictions, reads, tasks
+from cases import broker, intake, lifecycle, patients, predictions, queue, reads, tasks
 from cases.models import Case, CaseState, Condition, LesionImage, Prediction, PredictionState, Urgency
 from cases.models.prediction import PENDING_STATES
 from cases.storage import DurableFileSystemStorage
@@ -119,12 +119,12 @@ def test_a_prediction_is_computed_and_stored(prediction, engine):
 
 
 def test_the_message_is_sent_on_commit_to_the_cases_queue(alma, version, sent, django_capture_on_commit_callbacks):
-    for urgency, queue in ((Urgency.URGENT, "urgent"), (Urgency.ROUTINE, "routine")):
+    for urgency, name in ((Urgency.URGENT, "urgent"), (Urgency.ROUTINE, "routine")):
         image = make_image(make_case(alma, requested_urgency=urgency))
         with django_capture_on_commit_callbacks(execute=True):
             prediction = predictions.request(image)
             assert not sent
-        assert sent == [(str(prediction.id), queue)]
+        assert sent == [(str(prediction.id), name)]
         sent.clear()
 
 
@@ -182,7 +182,7 @@ def test_of_two_workers_exactly_one_claims(alma):
     registered_model()
     for _attempt in range(5):
         prediction = predictions.request(make_image(make_case(alma)))
-        claims = in_threads(*[lambda id=prediction.id: predictions.claim(id)] * 2)
+        claims = in_threads(*[lambda id=prediction.id: queue.claim(id)] * 2)
         won = [claim for claim in claims if isinstance(claim, Prediction)]
         assert [claim for claim in claims if claim is None] == [None], claims
         assert len(won) == 1
@@ -255,10 +255,10 @@ def test_a_late_failure_does_not_undo_the_result_of_another(prediction, engine):
 
 
 def test_a_running_prediction_is_not_claimed_within_its_lease(prediction):
-    assert predictions.claim(prediction.id)
-    assert predictions.claim(prediction.id) is None
+    assert queue.claim(prediction.id)
+    assert queue.claim(prediction.id) is None
     expire(prediction)
-    assert predictions.claim(prediction.id)
+    assert queue.claim(prediction.id)
 
 
 def test_a_claim_that_is_taken_back_at_once_is_none(prediction, monkeypatch):
@@ -287,10 +287,10 @@ def test_messages_for_what_is_done_or_unknown_do_nothing(prediction, engine):
 
 def test_three_lost_workers_end_in_a_readable_failure(prediction, settings):
     for attempt in (1, 2, 3):
-        assert predictions.claim(prediction.id).attempts == attempt
+        assert queue.claim(prediction.id).attempts == attempt
         expire(prediction)
-    assert predictions.claim(prediction.id) is None
-    assert predictions.sweep() == 1
+    assert queue.claim(prediction.id) is None
+    assert queue.sweep() == 1
     failed = fresh(prediction)
     assert (failed.state, failed.claim_token) == (FAILED, None)
     assert "Retry" in failed.reason
@@ -301,7 +301,7 @@ def test_three_lost_workers_end_in_a_readable_failure(prediction, settings):
 
 
 def test_the_sweep_sends_what_was_lost_and_leaves_the_rest(alma, version, sent):
-    old = timezone.now() - predictions.RESEND_AFTER - timedelta(seconds=1)
+    old = timezone.now() - queue.RESEND_AFTER - timedelta(seconds=1)
 
     def make(**fields: object) -> str:
         prediction = predictions.request(make_image(make_case(alma)))
@@ -318,9 +318,27 @@ def test_the_sweep_sends_what_was_lost_and_leaves_the_rest(alma, version, sent):
     make(state=FAILED, reason="Broke off.", queued_at=old)
 
     sent.clear()
-    assert predictions.sweep() == 3
+    assert queue.sweep() == 3
     assert sent[0] == (lost_urgent, "urgent")
     assert set(sent[1:]) == {(lost, "routine"), (orphaned, "routine")}
+
+
+def test_a_clock_that_is_set_back_holds_no_row_for_ever(prediction, sent):
+    ahead = timezone.now() + timedelta(days=1)
+    # Queued, and then claimed, by a machine whose clock ran a day ahead.
+    Prediction.objects.update(queued_at=ahead)
+    sent.clear()
+    assert queue.sweep() == 1
+    assert queue.claim(prediction.id)
+    Prediction.objects.update(lease_until=ahead)
+    assert queue.sweep() == 1
+    assert queue.claim(prediction.id).attempts == 2
+
+
+def test_clocks_that_differ_a_little_take_nothing_from_a_worker(prediction, settings):
+    assert queue.claim(prediction.id)
+    Prediction.objects.update(lease_until=timezone.now() + timedelta(seconds=settings.PREDICTION_LEASE_SECONDS + 30))
+    assert queue.claim(prediction.id) is None
 
 
 def test_a_broker_that_is_down_costs_a_delay_only(case, version, monkeypatch, sent, django_capture_on_commit_callbacks):
@@ -335,10 +353,10 @@ def test_a_broker_that_is_down_costs_a_delay_only(case, version, monkeypatch, se
     prediction = image.predictions.get()
     assert prediction.state == QUEUED
     Prediction.objects.update(queued_at=timezone.now() - timedelta(minutes=5))
-    assert predictions.sweep() == 0
+    assert queue.sweep() == 0
 
     monkeypatch.setattr(broker.current_app, "send_task", working)
-    assert predictions.sweep() == 1
+    assert queue.sweep() == 1
     assert sent == [(str(prediction.id), "routine")]
 
 
@@ -352,7 +370,7 @@ def test_an_unreachable_broker_does_not_keep_the_sender_waiting(monkeypatch):
     app.conf.broker_transport_options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
     monkeypatch.setattr(broker, "current_app", app)
     started = time.monotonic()
-    assert broker.tell(predictions.TASK, uuid4(), "urgent") is False
+    assert broker.tell(queue.TASK, uuid4(), "urgent") is False
     # Without the transport options Kombu goes on for six seconds.
     assert time.monotonic() - started < 4
 
@@ -382,7 +400,7 @@ def test_consent_granted_later_queues_the_photos_of_open_cases(alma, version):
 def test_consent_taken_back_ends_what_is_pending_and_a_new_one_asks_again(prediction, alma, claimed):
     patient = prediction.image.case.lesion.patient
     if claimed:
-        predictions.claim(prediction.id)
+        queue.claim(prediction.id)
     patients.record_consent(patient, "ai", "refused", alma.staff)
     ended = fresh(prediction)
     assert (ended.state, ended.reason) == (REJECTED, "The patient does not consent to AI use.")
@@ -463,7 +481,7 @@ def test_a_database_that_goes_away_leaves_the_row_to_the_sweep(prediction, engin
             predictions.run(prediction.id)
     assert fresh(prediction).state == RUNNING
     expire(prediction)
-    predictions.sweep()
+    queue.sweep()
     assert (str(prediction.id), "routine") in sent
     assert predictions.run(prediction.id)
 
@@ -553,9 +571,9 @@ def test_a_rerun_asks_the_active_model(alma, version):
 @pytest.mark.parametrize("state", [QUEUED, RUNNING, DONE])
 def test_retry_leaves_what_needs_none(prediction, state):
     if state != QUEUED:
-        predictions.claim(prediction.id) if state == RUNNING else predictions.run(prediction.id)
+        queue.claim(prediction.id) if state == RUNNING else predictions.run(prediction.id)
     before = fresh(prediction)
-    assert predictions.retry(prediction) is False
+    assert predictions.retry(prediction) is None
     assert (fresh(prediction).state, fresh(prediction).claim_token) == (before.state, before.claim_token)
 
 

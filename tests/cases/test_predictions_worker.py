@@ -15,7 +15,7 @@ from celery import Celery
 from django.conf import settings as project
 from django.db import connection
 
-from cases import intake, predictions
+from cases import intake, queue
 from cases.models import PredictionState
 from tests.cases.models import registered_model
 from tests.cast import make_case, photo
@@ -113,7 +113,7 @@ def test_a_worker_killed_in_mid_prediction_costs_nothing(alma, pool, tmp_path):
 
     def is_done() -> bool:
         # What beat does every few seconds.
-        predictions.sweep()
+        queue.sweep()
         prediction.refresh_from_db()
         return not prediction.is_pending
 

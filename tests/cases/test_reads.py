@@ -8,10 +8,10 @@ import pytest
 from django.db import DatabaseError, connection, connections, transaction
 from django.utils import timezone
 
-from cases import access, lifecycle, outcomes, predictions, reads
+from cases import access, lifecycle, outcomes, photo_requests, predictions, reads
 from cases.errors import Conflict, Refused
 from cases.models import CaseState, Condition, Prediction, PredictionState, Read
-from cases.models.read import AppendOnlyError
+from cases.models.judgement import AppendOnlyError
 from inference.models import ModelState, ModelVersion
 from tests.cast import make_case, make_image, waiting_case
 
@@ -90,6 +90,8 @@ def _in_state(alma, state):
         lifecycle.send(case.id)
     if state == CaseState.WITHDRAWN:
         lifecycle.withdraw(case.id, "sent twice")
+    if state == CaseState.PHOTOS_WANTED:
+        photo_requests.ask(case_id=case.id, by=alma.doctor, request_id=uuid4(), faults=["dark"])
     if state == CaseState.SIGNED:
         reads.sign(case_id=case.id, reader=alma.doctor, **opinion())
     case.refresh_from_db()
@@ -112,6 +114,7 @@ ACTIONS = {
 LEADS_TO = {
     CaseState.DRAFT: {"change": "draft", "send": "waiting", "withdraw": "withdrawn"},
     CaseState.WAITING: {"change": "waiting", "send": "waiting", "withdraw": "withdrawn", "sign": "signed"},
+    CaseState.PHOTOS_WANTED: {"change": "photos", "withdraw": "withdrawn"},
     CaseState.SIGNED: {"sign": "signed", "outcome": "signed"},
     CaseState.WITHDRAWN: {"withdraw": "withdrawn", "restore": "waiting"},
 }

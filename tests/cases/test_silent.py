@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings as project
 from django.utils import timezone
 
-from cases import lifecycle, patients, predictions, today
+from cases import lifecycle, patients, predictions, queue, today
 from cases.models import Case, Consent, Prediction, PredictionState, Urgency
 from cases.reads import OpinionChanged
 from inference import promotion, registry
@@ -118,9 +118,9 @@ def test_changed_answers_are_asked_of_both_but_not_of_a_shadow_that_ended(case, 
 def test_the_sweep_sends_silent_work_last_and_in_the_background(alma, active, shadow, sent):
     for _number in range(2):
         predictions.request(waiting_case(alma).images.get())
-    Prediction.every.update(queued_at=timezone.now() - 2 * predictions.RESEND_AFTER)
-    predictions.sweep()
-    assert [queue for _, queue in sent] == ["routine", "routine", "background", "background"]
+    Prediction.every.update(queued_at=timezone.now() - 2 * queue.RESEND_AFTER)
+    queue.sweep()
+    assert [name for _, name in sent] == ["routine", "routine", "background", "background"]
 
 
 def test_once_promoted_it_is_asked_anew_where_its_opinion_is_wanted(case, active, shadow, engine):
@@ -195,9 +195,11 @@ def test_it_is_no_part_of_todays_figures_nor_of_readiness(alma, case, silent):
 def test_no_code_goes_round_the_manager():
     """A join over `predictions__` or `Prediction.every` sees silent ones: only these may, each for a reason."""
     allowed = {
-        "cases/predictions.py",  # the queue
+        "cases/predictions.py",  # what is asked for
+        "cases/queue.py",  # who works on it
         "cases/rescoring.py",  # signed cases that a new model would flag, for leads
         "training/agreement.py",  # counts, without a case
+        "training/snapshots.py",  # what a signed read saw, whatever it is now
     }
     found = set()
     for app in ("accounts", "cases", "inference", "training", "skinclinic"):

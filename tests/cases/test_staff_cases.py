@@ -80,7 +80,7 @@ class TestNewCase:
         for _ in range(visits):
             make_image(make_case(alma, patient))
         client = sign_in(alma.staff)
-        with django_assert_max_num_queries(9):
+        with django_assert_max_num_queries(10):
             client.get(f"{reverse('case_new')}?patient={patient.id}")
 
     @pytest.mark.parametrize(

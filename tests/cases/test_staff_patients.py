@@ -99,6 +99,17 @@ class TestSearch:
         assert sum(patient.case_count for patient in page.context["page"]) == 1
         assert page.context["page"].paginator.count == rows
 
+    def test_it_leafs_through_the_first_and_says_that_there_are_more(self, alma, sign_in, monkeypatch):
+        monkeypatch.setattr("cases.views.patients.MOST_ROWS", 2)
+        for _ in range(2):
+            make_patient(alma)
+        client = sign_in(alma.staff)
+        assert "Search for the others" not in client.get(reverse("patient_list")).content.decode()
+        make_patient(alma)
+        page = client.get(reverse("patient_list"))
+        assert "The first 2 patients. Search for the others" in page.content.decode()
+        assert page.context["page"].paginator.count == 2
+
 
 class TestRegistering:
     def test_it_records_details_and_consents_with_who_and_when(self, alma, sign_in):
@@ -114,6 +125,14 @@ class TestRegistering:
         client, form = sign_in(alma.staff), registration()
         first, second = client.post(reverse("patient_new"), form), client.post(reverse("patient_new"), form)
         assert first.headers["Location"] == second.headers["Location"]
+        assert Patient.objects.count() == 1
+
+    def test_another_person_in_a_page_that_back_brought_is_not_taken_for_the_first(self, alma, sign_in):
+        client, form = sign_in(alma.staff), registration()
+        client.post(reverse("patient_new"), form)
+        answer = client.post(reverse("patient_new"), {**form, "mrn": "q-2", "given_name": "Rosa"})
+        assert answer.status_code == 422
+        assert "registered already" in answer.content.decode()
         assert Patient.objects.count() == 1
 
     def test_from_a_new_case_it_goes_back_to_it(self, alma, sign_in):

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from cases import lifecycle, opinions, worklist
+from cases import lifecycle, opinions, spans, worklist
 from cases.models import Case, CaseState, Consent, Urgency
 from cases.worklist import AiKind, Filters, Sort, Tab
 from inference.models import ModelState
@@ -152,12 +152,13 @@ def test_the_ai_filter_and_the_cards_summary_agree(alma):
 # --- Counts and what is new --------------------------------------------------------------------------------
 
 
-def test_counting_stops_at_its_limit(alma, monkeypatch):
+def test_counting_stops_at_its_limit_and_is_one_query_for_all_tabs(alma, monkeypatch, django_assert_num_queries):
     monkeypatch.setattr(worklist, "COUNT_LIMIT", 2)
     for _number in range(4):
         waits(alma)
 
-    waiting, *others = worklist.tallies(alma.doctor, alma.clinic, Filters())
+    with django_assert_num_queries(2):  # one of them is the person's roles
+        waiting, *others = worklist.tallies(alma.doctor, alma.clinic, Filters())
 
     assert str(waiting) == "2+"
     assert {str(tally) for tally in others} == {"0"}
@@ -269,7 +270,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_rows(alma, sign_
     ],
 )
 def test_waiting_time_in_words(minutes, words):
-    assert worklist.in_words(timedelta(minutes=minutes)) == words
+    assert spans.in_words(timedelta(minutes=minutes)) == words
 
 
 @pytest.mark.parametrize(

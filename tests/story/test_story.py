@@ -125,15 +125,19 @@ def test_from_a_new_patient_to_a_signed_read(enter, stack: Stack, screen: str) -
     page.goto("/worklist/")
     page.get_by_role("link", name=re.compile(family_name)).click()
     page.wait_for_url(f"**{case_path}*")
-    page.locator(".heat-control").click()
-    heat_map = page.locator("[data-stage-heat]")
-    expect(heat_map).to_be_visible(timeout=OPINION_MS)
-    assert heat_map.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    # The AI stays hidden until the doctor has committed a first opinion.
+    expect(page.locator("#opinion")).to_contain_text("Hidden until your first opinion")
     condition = page.get_by_role("combobox", name="Condition")
     condition.fill("psor")
     page.get_by_role("option", name=re.compile("Psoriasis")).first.click()
     page.get_by_role("radio", name="Probable").check()
     page.get_by_role("radio", name="Follow-up").check()
+    page.get_by_role("button", name="Commit and see the AI").click()
+    expect(page.get_by_text(re.compile("Your first opinion"))).to_be_visible()
+    page.locator(".heat-control").click()
+    heat_map = page.locator("[data-stage-heat]")
+    expect(heat_map).to_be_visible(timeout=OPINION_MS)
+    assert heat_map.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     page.get_by_role("textbox", name="Comment").fill("Scaly, sharply bordered.")
     page.get_by_role("button", name="Sign", exact=True).click()
     expect(page.locator("#history")).to_contain_text("Psoriasis, probable. Follow-up.")

@@ -1,0 +1,80 @@
+"""Who may not see the AI's opinion, or another reader's, on which case: the one rule that every door derives from.
+
+A clinic's doctors read first (`Clinic.read_first`) and are then shown the AI's opinion; a second read never sees the
+first. What is hidden is hidden on pages, in the API, in the admin pages and as a heat map alike.
+"""
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from accounts.access import can, clinic_ids
+from accounts.models import User
+from accounts.roles import Capability
+from cases.models import Case, FirstOpinion, Read, ReadStage
+from cases.models.case import OPEN_STATES, UNREAD_STATES
+
+Person = User | AnonymousUser
+
+
+def ai_hidden_cases(person: Person) -> QuerySet[Case]:
+    """The cases whose AI opinions `person` may not see now.
+
+    Those that they are still to read first (nobody who cannot sign is blinded: they decide nothing), and for
+    everybody the open ones of a clinic that has stopped the AI.
+    """
+    if not isinstance(person, User):
+        return Case.objects.none()
+    stopped = {held.clinic_id for held in person.held_memberships if held.clinic.ai_is_stopped}
+    reads_first = {
+        held.clinic_id
+        for held in person.held_memberships
+        if held.clinic.read_first and Capability.SIGN_READS in held.capabilities
+    }
+    if not stopped and not reads_first:
+        return Case.objects.none()
+    committed = FirstOpinion.objects.filter(case=OuterRef("pk"), reader=person)
+    blind = Q(clinic__in=reads_first, state__in=UNREAD_STATES)
+    unread = ~_settles(person) & ~Q(Exists(committed)) & ~Q(Exists(_own_reads(person)))
+    return Case.objects.filter(Q(clinic__in=stopped, state__in=OPEN_STATES) | (blind & unread))
+
+
+def reads_hidden_cases(person: Person) -> QuerySet[Case]:
+    """The cases whose reads `person` may not see yet: they may sign there, have not, and the reading goes on."""
+    if not isinstance(person, User):
+        return Case.objects.none()
+    signs = clinic_ids(person, Capability.SIGN_READS)
+    if not signs:
+        return Case.objects.none()
+    return Case.objects.filter(
+        ~_settles(person), ~Exists(_own_reads(person)), clinic__in=signs, state__in=UNREAD_STATES
+    )
+
+
+def hides_ai(person: Person, case: Case) -> bool:
+    """Whether the AI's opinion on `case` is hidden from `person`."""
+    return case.is_open and ai_hidden_cases(person).filter(pk=case.pk).exists()
+
+
+def hides_reads(person: Person, case: Case) -> bool:
+    """Whether others' reads of `case` are hidden from `person`."""
+    return case.state in UNREAD_STATES and reads_hidden_cases(person).filter(pk=case.pk).exists()
+
+
+def hides_names(person: Person, case: Case) -> bool:
+    """Whether `person` settles a disagreement here, and so sees both reads without their readers' names."""
+    return (
+        case.state in UNREAD_STATES
+        and case.read_stage == ReadStage.ARBITRATION
+        and can(person, case.clinic_id, Capability.ARBITRATE)
+        and isinstance(person, User)
+        and not case.reads.filter(reader=person).exists()
+    )
+
+
+def _own_reads(person: User) -> QuerySet[Read]:
+    return Read.objects.filter(case=OuterRef("pk"), reader=person)
+
+
+def _settles(person: User) -> Q:
+    """The cases that wait for `person` to settle a disagreement: whoever settles it sees everything."""
+    return Q(read_stage=ReadStage.ARBITRATION, clinic__in=clinic_ids(person, Capability.ARBITRATE))

@@ -1,0 +1,47 @@
+"""What followed the demo's cases: reports that were printed, and notifications as old as what they tell of."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import Max
+from django.utils import timezone
+
+from accounts.models import Clinic, User
+from cases import notifications, report, report_deliveries
+from cases.models import Case, CaseState, Delivery, MailState, Notification, NotificationKind, ReportDelivery
+
+# Younger reports still wait for somebody to print them, and younger notifications are new.
+RECENT = timedelta(days=7)
+_HOW = (Delivery.PRINTED, Delivery.SENT, Delivery.HANDED_OVER)
+
+
+def write(clinic: Clinic, staff: User) -> None:
+    """For the cases of `clinic` as they stand; nobody gets a mail about an invented patient."""
+    now = timezone.now()
+    signed = report_deliveries.with_content(Case.objects.filter(clinic=clinic, state=CaseState.SIGNED))
+    for case in signed.annotate(read_at=Max("reads__signed_at")).order_by("number"):
+        last: datetime = case.read_at
+        if now - last < RECENT:
+            notifications.notify(NotificationKind.REPORT_READY, case=case, occasion="demo")
+        else:
+            made = report.of(case)
+            how = _HOW[case.number % len(_HOW)]
+            at = last + timedelta(hours=2)
+            ReportDelivery.objects.create(case=case, how=how, version=made.version, digest=made.digest, by=staff, at=at)
+    for told in Notification.objects.filter(clinic=clinic).select_related("case__outcome"):
+        moment = _happened(told)
+        told.created_at = told.due_at = moment
+        told.read_at = told.read_at or (moment + timedelta(hours=1) if now - moment > RECENT else None)
+        told.mail_state, told.mail_due_at = MailState.NONE, None
+        told.save()
+
+
+def _happened(told: Notification) -> datetime:
+    """When what is told happened in the story; all of it was written a moment ago."""
+    case = told.case
+    if case is None:
+        return told.due_at
+    if told.kind == NotificationKind.OUTCOME_KNOWN:
+        return min(timezone.now(), (case.signed_at or told.due_at) + timedelta(days=4))
+    if told.kind == NotificationKind.REPORT_READY:
+        return case.signed_at or told.due_at
+    return case.waiting_since or told.due_at

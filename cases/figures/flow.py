@@ -1,0 +1,290 @@
+"""How cases flow: volumes, turnaround against the clinic's targets, who waits, who reads, what photos lacked."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from django.db.models import Count, Min, Q
+from django.db.models.functions import TruncWeek
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import Clinic
+from cases import targets
+from cases.figures.evidence import Judged
+from cases.figures.figure import Chart, Figure, Hours, Row, Series, ids, shares
+from cases.figures.scope import Scope
+from cases.models import CaseState, PhotoFault, PhotoRequest, PredictionState, Urgency
+from cases.models.case import UNREAD_STATES
+from cases.photo.remarks import SENTENCES
+from inference.statistics import Share
+
+
+def volumes(scope: Scope) -> Figure:
+    """Cases logged and signed in each week; two queries."""
+    logged, signed = (
+        dict(
+            found.order_by()
+            .annotate(week=TruncWeek(moment, tzinfo=scope.zone))
+            .values_list("week")
+            .annotate(Count("id"))
+        )
+        for found, moment in ((scope.logged(), "created_at"), (scope.signed(), "signed_at"))
+    )
+    weeks = scope.weeks()
+    per_week = [tuple(_of_week(found, week) for found in (logged, signed)) for week in weeks]
+    return Figure(
+        key="volumes",
+        title=_("Cases a week"),
+        n=sum(logged.values()),
+        counts=_("cases logged"),
+        head=(_("Week of"), _("Logged"), _("Signed")),
+        rows=tuple(
+            Row(week.isoformat(), day_in_words(week), counts, in_week(scope, week, "created_at", "signed_at"))
+            for week, counts in zip(weeks, per_week, strict=True)
+        ),
+        chart=Chart(
+            "lines",
+            [
+                Series(_("Logged"), [counts[0] for counts in per_week], is_reference=True),
+                Series(_("Signed"), [counts[1] for counts in per_week]),
+            ],
+        ),
+    )
+
+
+def turnaround(scope: Scope) -> Figure:
+    """From waiting to signed, tier by tier."""
+    rows, kept = [], []
+    for tier in Urgency:
+        timed = [case for case in scope.evidence if case.urgency == tier and case.hours is not None]
+        late = [case for case in timed if _is_late(case, scope.clinic)]
+        within = Share(len(timed) - len(late), len(timed))
+        kept.append(within)
+        median, tenth = _median_and_tenth(timed)
+        rows.append(
+            Row(
+                str(tier.value),
+                str(tier.label),
+                (within, Hours(_target_hours(scope.clinic, tier)), median, tenth, len(late)),
+                ids(case.id for case in late),
+            )
+        )
+    return Figure(
+        key="turnaround",
+        title=_("Signed within the target"),
+        n=sum(share.n for share in kept),
+        head=(
+            _("Urgency"),
+            _("Within the target"),
+            _("Target"),
+            _("Median"),
+            _("Slowest tenth"),
+            _("Late cases"),
+        ),
+        rows=tuple(rows),
+        chart=Chart("points", [shares(_("Within the target"), kept)], percent=True),
+        note=_("The rows lead to the cases that were signed late."),
+    )
+
+
+def turnaround_weeks(scope: Scope) -> Figure:
+    """The share signed within the target, week by week."""
+    weeks = scope.weeks()
+    by_week: dict[date, list[Judged]] = defaultdict(list)
+    for case in scope.evidence:
+        if case.hours is not None:
+            by_week[scope.week_of(case.signed_at)].append(case)
+    kept = [Share.of([not _is_late(case, scope.clinic) for case in by_week[week]]) for week in weeks]
+    return Figure(
+        key="turnaround_weeks",
+        title=_("Within the target, week by week"),
+        n=sum(share.n for share in kept),
+        head=(_("Week of"), _("Within the target"), _("Median")),
+        rows=tuple(
+            Row(
+                week.isoformat(),
+                day_in_words(week),
+                (share, _median_and_tenth(by_week[week])[0]),
+                ids(case.id for case in by_week[week] if _is_late(case, scope.clinic)),
+            )
+            for week, share in zip(weeks, kept, strict=True)
+        ),
+        chart=Chart("lines", [shares(_("Within the target"), kept, even_few=True)], percent=True),
+        note=_("The rows lead to the cases that were signed late."),
+    )
+
+
+def queue(scope: Scope) -> Figure:
+    """Who waits just now, whatever the dates say; one query."""
+    now = timezone.now()
+    waiting = scope.cases().filter(state__in=UNREAD_STATES)
+    found: dict[int, dict[str, Any]] = {
+        row["urgency"]: dict(row)
+        for row in waiting.order_by()
+        .values("urgency")
+        .annotate(
+            number=Count("id"),
+            late=Count("id", filter=targets.passed(scope.clinic)),
+            oldest=Min("waiting_since"),
+            photos=Count("id", filter=Q(state=CaseState.PHOTOS_WANTED)),
+        )
+    }
+    rows = []
+    for tier in Urgency:
+        row = found.get(tier.value, {"number": 0, "late": 0, "oldest": None, "photos": 0})
+        oldest = (now - row["oldest"]).total_seconds() / 3600 if row["oldest"] else None
+        values = (row["number"], row["late"], row["photos"], Hours(oldest))
+        rows.append(Row(str(tier.value), str(tier.label), values, Q(state__in=UNREAD_STATES, urgency=tier)))
+    return Figure(
+        key="queue",
+        title=_("Waiting now"),
+        n=sum(row["number"] for row in found.values()),
+        head=(_("Urgency"), _("Waiting"), _("Over the target"), _("For photos"), _("Oldest")),
+        rows=tuple(rows),
+        chart=Chart(
+            "bars",
+            [
+                Series(_("Waiting"), [row.values[0] for row in rows], is_reference=True),  # type: ignore[misc]
+                Series(_("Over the target"), [row.values[1] for row in rows]),  # type: ignore[misc]
+            ],
+        ),
+    )
+
+
+def workload(scope: Scope) -> Figure:
+    """Reads and cases of each reader; one query."""
+    rows = list(
+        scope.reads()
+        .order_by()
+        .values("reader_id", "reader__name")
+        .annotate(reads=Count("id"), read_cases=Count("case_id", distinct=True), corrections=Count("corrects_id"))
+        .order_by("-reads", "reader__name")
+    )
+    return Figure(
+        key="workload",
+        title=_("Reads by reader"),
+        n=sum(row["reads"] for row in rows),
+        counts=_("reads"),
+        head=(_("Reader"), _("Reads"), _("Cases"), _("Corrections")),
+        rows=tuple(
+            Row(
+                str(row["reader_id"]),
+                row["reader__name"],
+                (row["reads"], row["read_cases"], row["corrections"]),
+                _read_by(scope, row["reader_id"]),
+            )
+            for row in rows
+        ),
+        chart=Chart("bars", [Series(_("Reads"), [row["reads"] for row in rows])]),
+    )
+
+
+def rejections(scope: Scope) -> Figure:
+    """What was wrong with photos: remarks at intake, and what the AI could not use; four queries."""
+    photos = scope.photos()
+    found: dict[str, list[UUID]] = defaultdict(list)
+    for case_id, remarks in photos.exclude(quality_remarks=[]).order_by().values_list("case_id", "quality_remarks"):
+        for code in set(remarks) & SENTENCES.keys():
+            found[code].append(case_id)
+    for code, of_kind in (
+        ("strange", Q(state=PredictionState.DONE, strange=True)),
+        ("refused", Q(state=PredictionState.REJECTED)),
+    ):
+        case_ids = scope.predictions().filter(of_kind).order_by().values_list("image__case_id", flat=True)
+        found[code].extend(case_ids)
+    total = photos.count()
+    reasons = sorted((each for each in found.items() if each[1]), key=lambda each: -len(each[1]))
+    kept = [Share(min(len(case_ids), total), total) for _code, case_ids in reasons]
+    return Figure(
+        key="rejections",
+        title=_("What was wrong with photos"),
+        n=total,
+        counts=_("photos"),
+        head=(_("Reason"), _("Photos")),
+        rows=tuple(
+            Row(code, _fault_in_words(code), (share,), ids(case_ids))
+            for (code, case_ids), share in zip(reasons, kept, strict=True)
+        ),
+        chart=Chart("points", [shares(_("Photos"), kept)], percent=True),
+    )
+
+
+def wanted(scope: Scope) -> Figure:
+    """Why readers sent photos back; one query. A request may name several faults."""
+    asked = PhotoRequest.objects.filter(
+        case__in=scope.cases(), asked_at__range=scope.span, cancelled_at__isnull=True
+    ).values_list("case_id", "faults")
+    found: dict[str, list[UUID]] = defaultdict(list)
+    requests = list(asked.order_by())
+    for case_id, faults in requests:
+        for code in faults:
+            found[code].append(case_id)
+    reasons = sorted(found.items(), key=lambda each: -len(each[1]))
+    words = {code: str(name).partition(":")[0] for code, name in PhotoFault.choices}
+    kept = [Share(len(case_ids), len(requests)) for _code, case_ids in reasons]
+    return Figure(
+        key="wanted",
+        title=_("Why readers wanted other photos"),
+        n=len(requests),
+        counts=_("requests"),
+        head=(_("Reason"), _("Requests")),
+        rows=tuple(
+            Row(code, words.get(code, code), (share,), ids(case_ids))
+            for (code, case_ids), share in zip(reasons, kept, strict=True)
+        ),
+        chart=Chart("points", [shares(_("Requests"), kept)], percent=True),
+    )
+
+
+def _fault_in_words(code: str) -> str:
+    return {
+        "blurred": _("Blurred"),
+        "too_dark": _("Too dark"),
+        "too_bright": _("Burnt out"),
+        "small": _("Small"),
+        "several_pictures": _("Several pictures in one file"),
+        "strange": _("No lesion to be seen, says the AI"),
+        "refused": _("The AI could not use it"),
+    }.get(code, code)
+
+
+def day_in_words(day: date) -> str:
+    return formats.date_format(day, "j M Y")
+
+
+def in_week(scope: Scope, week: date, *moments: str) -> Q:
+    """The cases of which one of the `moments` lies in that week and in the scope's time."""
+    start = datetime.combine(max(week, scope.first), time.min, scope.zone)
+    end = datetime.combine(min(week + timedelta(days=6), scope.last), time.max, scope.zone)
+    wanted = Q()
+    for moment in moments:
+        wanted |= Q(**{f"{moment}__range": (start, end)})
+    return wanted & ~Q(state=CaseState.WITHDRAWN)
+
+
+def _of_week(found: dict[datetime, int], week: date) -> int:
+    return sum(number for moment, number in found.items() if moment.date() == week)
+
+
+def _target_hours(clinic: Clinic, tier: int) -> float:
+    return targets.target(clinic, tier).total_seconds() / 3600
+
+
+def _is_late(case: Judged, clinic: Clinic) -> bool:
+    return case.hours is not None and case.hours > _target_hours(clinic, case.urgency)
+
+
+def _median_and_tenth(cases: Iterable[Judged]) -> tuple[Hours, Hours]:
+    hours = [case.hours for case in cases if case.hours is not None]
+    if not hours:
+        return Hours(None), Hours(None)
+    median, tenth = np.percentile(hours, (50, 90))
+    return Hours(float(median)), Hours(float(tenth))
+
+
+def _read_by(scope: Scope, reader_id: UUID) -> Q:
+    return Q(id__in=scope.reads().filter(reader=reader_id).order_by().values("case_id"))

@@ -1,0 +1,101 @@
+"""How often the AI moved a reader: from what they thought before they saw it to what they signed afterwards."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from cases.figures.figure import Chart, Figure, Row, ids, shares
+from cases.figures.scope import Scope
+from inference.statistics import Share
+
+
+@dataclass
+class Moved:
+    """The cases of one reader, by what they thought before and after."""
+
+    name: str
+    helped: list[UUID] = field(default_factory=list)  # wrong before, right after
+    harmed: list[UUID] = field(default_factory=list)  # right before, wrong after
+    stayed_right: int = 0
+    stayed_wrong: int = 0
+
+    @property
+    def n(self) -> int:
+        return len(self.helped) + len(self.harmed) + self.stayed_right + self.stayed_wrong
+
+    @property
+    def to_right(self) -> Share:
+        """Of those that were wrong before."""
+        return Share(len(self.helped), len(self.helped) + self.stayed_wrong)
+
+    @property
+    def to_wrong(self) -> Share:
+        """Of those that were right before."""
+        return Share(len(self.harmed), len(self.harmed) + self.stayed_right)
+
+    def add(self, case_id: UUID, *, right_before: bool, right_after: bool) -> None:
+        if right_before and right_after:
+            self.stayed_right += 1
+        elif right_before:
+            self.harmed.append(case_id)
+        elif right_after:
+            self.helped.append(case_id)
+        else:
+            self.stayed_wrong += 1
+
+
+def influence(scope: Scope) -> Figure:
+    """Reader by reader, against a biopsy, an arbitration or two readers who agree.
+
+    A case that a single reader signed says nothing here: it would be measured against itself.
+    """
+    everybody = Moved(_("All readers"))
+    readers: dict[UUID, Moved] = defaultdict(lambda: Moved(""))
+    for case in scope.evidence:
+        if case.label is None or not case.label.is_more_than_one_opinion:
+            continue
+        for opinion in case.opinions:
+            if opinion.first_code is None or not opinion.ai_visible:
+                continue
+            readers[opinion.reader_id].name = opinion.reader
+            for moved in (everybody, readers[opinion.reader_id]):
+                moved.add(
+                    case.id,
+                    right_before=opinion.first_code == case.label.code,
+                    right_after=opinion.code == case.label.code,
+                )
+    order = sorted(readers.items(), key=lambda each: (-each[1].n, each[1].name))
+    rows = [(str(reader), moved) for reader, moved in order]
+    if len(rows) != 1:
+        rows.insert(0, ("all", everybody))
+    return Figure(
+        key="influence",
+        title=_("How the AI moved readers"),
+        n=everybody.n,
+        counts=_("reads"),
+        head=(_("Reader"), _("Wrong → right"), _("Right → wrong"), _("Stayed right"), _("Stayed wrong")),
+        rows=tuple(
+            Row(
+                key,
+                moved.name,
+                (moved.to_right, moved.to_wrong, moved.stayed_right, moved.stayed_wrong),
+                ids([*moved.helped, *moved.harmed]),
+            )
+            for key, moved in rows
+        ),
+        chart=Chart(
+            "points",
+            [
+                shares(_("Wrong → right"), [moved.to_right for _key, moved in rows]),
+                shares(_("Right → wrong"), [moved.to_wrong for _key, moved in rows], is_second=True),
+            ],
+            percent=True,
+        ),
+        note=_(
+            "What a reader committed before the AI was shown beside what they signed, where a biopsy, an arbitration "
+            "or a second reader says what was right. Shares are of those that were wrong, or right, before. The rows "
+            "lead to the cases in which the AI moved the reader."
+        ),
+    )

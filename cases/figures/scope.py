@@ -1,0 +1,124 @@
+"""Whose figures, and from when to when. Everything that is counted comes from here, and here from cases/access.py."""
+
+import zoneinfo
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from functools import cached_property
+from urllib.parse import urlencode
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+
+from accounts.access import can
+from accounts.models import Clinic, User
+from accounts.roles import Capability
+from cases import access
+from cases.figures.evidence import Asked, Evidence, gather, photos_asked
+from cases.models import Case, CaseState, LesionImage, Prediction, Read
+
+DEFAULT_DAYS = 90
+MOST_DAYS = 366 * 5
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The clinic's cases as `person` may see them; `reader` narrows them to what that reader has read."""
+
+    person: User
+    clinic: Clinic
+    reader: User | None
+    first: date
+    last: date
+
+    @classmethod
+    def read(cls, query: Mapping[str, str], person: User, clinic: Clinic) -> "Scope":
+        """From an address: `from` and `to` as days, and `mine` for a lead's own reads.
+
+        Raises:
+            PermissionDenied: the person neither reads here nor sees the clinic's figures.
+        """
+        reads_here, sees_all = (can(person, clinic, each) for each in (Capability.SIGN_READS, Capability.SEE_FIGURES))
+        if not reads_here and not sees_all:
+            raise PermissionDenied
+        own = reads_here and (not sees_all or bool(query.get("mine")))
+        today = timezone.localdate(timezone=zoneinfo.ZoneInfo(clinic.time_zone))
+        last = min(_day(query.get("to", "")) or today, today)
+        first = _day(query.get("from", "")) or last - timedelta(days=DEFAULT_DAYS - 1)
+        first = max(min(first, last), last - timedelta(days=MOST_DAYS))
+        return cls(person, clinic, person if own else None, first, last)
+
+    @property
+    def query(self) -> str:
+        """The address's query."""
+        codes = {"from": self.first.isoformat(), "to": self.last.isoformat()}
+        if self.reader and can(self.person, self.clinic, Capability.SEE_FIGURES):
+            codes["mine"] = "1"
+        return urlencode(codes)
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        return zoneinfo.ZoneInfo(self.clinic.time_zone)
+
+    @property
+    def span(self) -> tuple[datetime, datetime]:
+        """From the first day's midnight to the last moment of the last day, by the clinic's clock."""
+        return (
+            datetime.combine(self.first, time.min, self.zone),
+            datetime.combine(self.last, time.max, self.zone),
+        )
+
+    @property
+    def before(self) -> "Scope":
+        """The time of the same length just before."""
+        days = (self.last - self.first).days + 1
+        return replace(self, first=self.first - timedelta(days=days), last=self.last - timedelta(days=days))
+
+    def cases(self) -> QuerySet[Case]:
+        found = access.cases(self.person).filter(clinic=self.clinic)
+        if self.reader:
+            found = found.filter(Exists(Read.objects.filter(case=OuterRef("pk"), reader=self.reader)))
+        return found
+
+    def logged(self) -> QuerySet[Case]:
+        return self.cases().filter(created_at__range=self.span).exclude(state=CaseState.WITHDRAWN)
+
+    def signed(self) -> QuerySet[Case]:
+        return self.cases().filter(state=CaseState.SIGNED, signed_at__range=self.span)
+
+    def reads(self) -> QuerySet[Read]:
+        """The reads signed in this time; a reader's own alone, if so narrowed."""
+        found = access.reads(self.person).filter(case__clinic=self.clinic, signed_at__range=self.span)
+        return found.filter(reader=self.reader) if self.reader else found
+
+    def photos(self) -> QuerySet[LesionImage]:
+        return access.images(self.person).filter(case__in=self.logged())
+
+    def predictions(self) -> QuerySet[Prediction]:
+        return access.predictions(self.person).filter(image__case__in=self.logged())
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        return gather(self.person, self.signed(), self.reader)
+
+    @cached_property
+    def asked(self) -> list[Asked]:
+        return photos_asked(self.predictions())
+
+    def week_of(self, moment: datetime) -> date:
+        """The Monday of the clinic's week."""
+        day = timezone.localdate(moment, self.zone)
+        return day - timedelta(days=day.weekday())
+
+    def weeks(self) -> list[date]:
+        """The Mondays of this time, also of weeks in which nothing happened."""
+        monday = self.first - timedelta(days=self.first.weekday())
+        return [monday + timedelta(weeks=n) for n in range((self.last - monday).days // 7 + 1)]
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

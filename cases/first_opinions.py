@@ -1,0 +1,37 @@
+"""A reader's first opinion, committed before the AI's is shown. Both stay: so the AI's influence can be measured."""
+
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from accounts.access import can
+from accounts.models import User
+from accounts.roles import Capability
+from cases.errors import Refused, wrong_state
+from cases.models import Case, CaseState, Condition, FirstOpinion
+
+
+def of(case: Case, reader: User) -> FirstOpinion | None:
+    return FirstOpinion.objects.select_related("condition").filter(case=case, reader=reader).first()
+
+
+@transaction.atomic
+def commit(*, case_id: UUID, reader: User, condition: Condition, certainty: str, management: str) -> FirstOpinion:
+    """Keeps what `reader` thinks before they see the AI; from now on it is shown to them. A repetition changes nothing.
+
+    Raises:
+        Refused: the reader may not sign here, the case waits for no read, or the condition is not offered.
+    """
+    case = Case.objects.select_for_update().get(id=case_id)
+    if not can(reader, case.clinic_id, Capability.SIGN_READS):
+        raise Refused(_("You may not sign reads in this clinic."), code="not_allowed")
+    if known := of(case, reader):
+        return known
+    if case.state != CaseState.WAITING:
+        raise wrong_state(case.get_state_display())
+    if not condition.is_offered:
+        raise Refused(_("This condition is no longer offered. Choose another one."), code="condition_not_offered")
+    return FirstOpinion.objects.create(
+        case=case, reader=reader, condition=condition, certainty=certainty, management=management
+    )

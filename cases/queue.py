@@ -1,0 +1,105 @@
+"""Who works on which prediction, and what happens to those that nobody works on any more.
+
+Times are this process's clock. A clock that is set back must not hold a row for ever: a time that lies further ahead
+than any it could have been given was written by a clock that ran ahead, and counts as past.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import structlog
+from django.conf import settings
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from cases import broker
+from cases.models import Prediction, PredictionState
+
+log = structlog.get_logger(__name__)
+
+TASK = "cases.tasks.predict"
+
+# A queued row older than this had its message lost, or the broker was down: the sweep sends it again.
+RESEND_AFTER = timedelta(seconds=30)
+SWEEP_BATCH = 500
+# The clocks of two machines, or of one before and after it was set, may differ by so much without a meaning.
+_CLOCK_TOLERANCE = timedelta(seconds=60)
+
+
+def name(is_urgent: bool, silent: bool) -> str:
+    """The queue that a prediction's messages go to."""
+    if silent:
+        return "background"
+    return "urgent" if is_urgent else "routine"
+
+
+def _lease() -> timedelta:
+    return timedelta(seconds=settings.PREDICTION_LEASE_SECONDS)
+
+
+def _orphaned(now: datetime) -> Q:
+    """Running, and the lease has run out."""
+    ended = Q(lease_until__lt=now) | Q(lease_until__gt=now + _lease() + _CLOCK_TOLERANCE)
+    return Q(state=PredictionState.RUNNING) & ended
+
+
+def _overdue(now: datetime) -> Q:
+    """Queued for so long that its message must have been lost."""
+    ended = Q(queued_at__lt=now - RESEND_AFTER) | Q(queued_at__gt=now + _CLOCK_TOLERANCE)
+    return Q(state=PredictionState.QUEUED) & ended
+
+
+def claim(prediction_id: UUID) -> Prediction | None:
+    """Takes a queued prediction, or a running one whose lease has run out. One UPDATE decides between two workers."""
+    now, token = timezone.now(), uuid4()
+    changed = (
+        Prediction.every.filter(id=prediction_id, attempts__lt=settings.PREDICTION_MAX_ATTEMPTS)
+        .filter(Q(state=PredictionState.QUEUED) | _orphaned(now))
+        .update(
+            state=PredictionState.RUNNING,
+            claim_token=token,
+            lease_until=now + _lease(),
+            attempts=F("attempts") + 1,
+        )
+    )
+    if not changed:
+        return None
+    # None: between both statements the row was queued again, so somebody will claim it anew.
+    return (
+        Prediction.every.select_related("model_version", "image__case__lesion__patient", "image__case__clinic")
+        .filter(id=prediction_id, claim_token=token)
+        .first()
+    )
+
+
+def sweep() -> int:
+    """Re-sends what waits too long or lost its worker, gives up what failed too often; returns their number."""
+    now = timezone.now()
+    given_up = _give_up(now)
+    waiting = list(
+        Prediction.every.filter(_overdue(now) | _orphaned(now))
+        .order_by("silent", "-is_urgent_queue", "queued_at")
+        .values_list("id", "is_urgent_queue", "silent")[:SWEEP_BATCH]
+    )
+    sent = 0
+    for prediction_id, is_urgent, silent in waiting:
+        # One refusal is enough: the next sweep tries again.
+        if not broker.tell(TASK, prediction_id, name(is_urgent, silent)):
+            break
+        sent += 1
+    return given_up + sent
+
+
+def _give_up(now: datetime) -> int:
+    """Ends those that have taken their workers with them at every attempt."""
+    given_up = Prediction.every.filter(_orphaned(now), attempts__gte=settings.PREDICTION_MAX_ATTEMPTS).update(
+        state=PredictionState.FAILED,
+        reason=_("The computation stopped three times without a result. Press Retry, or take the photo again."),
+        finished_at=now,
+        claim_token=None,
+        lease_until=None,
+    )
+    if given_up:
+        log.error("predictions_given_up", number=given_up)
+    return given_up

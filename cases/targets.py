@@ -1,0 +1,68 @@
+"""How soon a clinic wants a waiting case read, and how much of that time is left."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import Clinic
+from cases import spans
+from cases.models import Case, CaseState, Urgency
+
+# From this share of the target on, a case counts as near its end.
+NEAR = 0.25
+
+
+@dataclass(frozen=True)
+class TimeLeft:
+    """Of a waiting case: `left` is negative when the target has passed."""
+
+    due_at: datetime
+    left: timedelta
+    target: timedelta
+
+    @property
+    def is_over(self) -> bool:
+        return self.left < timedelta(0)
+
+    @property
+    def is_near(self) -> bool:
+        return not self.is_over and self.left < self.target * NEAR
+
+    def __str__(self) -> str:
+        if self.is_over:
+            return _("%(span)s over") % {"span": spans.in_words(-self.left)}
+        return _("%(span)s left") % {"span": spans.in_words(self.left)}
+
+
+def target(clinic: Clinic, urgency: int) -> timedelta:
+    hours = {
+        Urgency.URGENT: clinic.target_hours_urgent,
+        Urgency.SOON: clinic.target_hours_soon,
+        Urgency.ROUTINE: clinic.target_hours_routine,
+    }
+    return timedelta(hours=hours[Urgency(urgency)])
+
+
+def time_left(case: Case) -> TimeLeft | None:
+    """Of a case that waits for a reader; None for any other. Needs `case.clinic`."""
+    if case.state != CaseState.WAITING or case.waiting_since is None:
+        return None
+    span = target(case.clinic, case.urgency)
+    due_at = case.waiting_since + span
+    return TimeLeft(due_at, due_at - timezone.now(), span)
+
+
+def passed(clinic: Clinic) -> Q:
+    """The cases that have waited longer than the clinic wants, as a filter on cases of any state."""
+    now, late = timezone.now(), Q()
+    for tier in Urgency:
+        late |= Q(urgency=tier, waiting_since__lt=now - target(clinic, tier))
+    return late
+
+
+def overdue(clinic: Clinic) -> QuerySet[Case]:
+    """The clinic's waiting cases whose target has passed."""
+    return Case.objects.filter(passed(clinic), clinic=clinic, state=CaseState.WAITING)

@@ -1,0 +1,123 @@
+"""The clinic's figures, the same numbers as CSV, and the cases behind each."""
+
+import csv
+from datetime import timedelta
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import Prefetch
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from accounts.access import can
+from accounts.doors import requires
+from accounts.middleware import clinic_of
+from accounts.roles import Capability
+from cases import opinions, worklist
+from cases.figures import dashboard
+from cases.figures.figure import Figure, csv_head, csv_row
+from cases.figures.scope import Scope
+from cases.models import Read
+from cases.views.doors import signed_in_person
+
+PAGE_ROWS = 25
+_SPANS = (30, 90, 365)
+
+
+def _scope(request: HttpRequest) -> Scope:
+    return Scope.read(request.GET.dict(), signed_in_person(request), clinic_of(request))
+
+
+@require_safe
+@requires(Capability.VIEW_RECORD)
+def figures(request: HttpRequest) -> HttpResponse:
+    """One section of the figures, `?show=`; `from` and `to` say of which days."""
+    scope = _scope(request)
+    sections = dashboard.sections(scope)
+    section = next((each for each in sections if each == request.GET.get("show")), sections[0])
+    context = {
+        "sections": sections,
+        "section": section,
+        "figures": dashboard.figures(scope, section),
+        "spans": _spans(scope),
+        **_frame(request, scope),
+    }
+    return render(request, "cases/figures/figures.html", context)
+
+
+@require_safe
+@requires(Capability.VIEW_RECORD)
+def figure_csv(request: HttpRequest, key: str) -> HttpResponse:
+    scope = _scope(request)
+    figure = _found(scope, key)
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{key}-{scope.first}-{scope.last}.csv"'
+    response["Cache-Control"] = "private, no-store"
+    lines = csv.writer(response)
+    lines.writerow(csv_head(figure))
+    lines.writerows(csv_row(row) for row in figure.rows)
+    return response
+
+
+@require_safe
+@requires(Capability.VIEW_RECORD)
+def figure_cases(request: HttpRequest, key: str) -> HttpResponse:
+    """The cases behind one row of a figure, `?at=`; the newest first."""
+    scope = _scope(request)
+    figure = _found(scope, key)
+    row = figure.row(request.GET.get("at", ""))
+    wanted = scope.cases().filter(row.behind).distinct() if row and row.behind is not None else scope.cases().none()
+    page = Paginator(wanted.order_by("-created_at", "-id"), PAGE_ROWS).get_page(request.GET.get("page"))
+    reads = Read.objects.select_related("condition").order_by("-signed_at", "-id")
+    shown = (
+        opinions.with_photos(scope.cases().filter(id__in=[case.id for case in page]))
+        .select_related("clinic", "lesion__patient", "outcome__condition")
+        .prefetch_related(Prefetch("reads", reads, to_attr="newest_reads"))
+        .order_by("-created_at", "-id")
+    )
+    context = {
+        "figure": figure,
+        "row": row,
+        "page": page,
+        "rows": worklist.rows(request.user, list(shown)),
+        "section": dashboard.ENTRIES[key].section,
+        **_frame(request, scope),
+    }
+    return render(request, "cases/figures/cases.html", context)
+
+
+def _found(scope: Scope, key: str) -> Figure:
+    figure = dashboard.figure(scope, key)
+    if figure is None:
+        raise Http404
+    return figure
+
+
+def _frame(request: HttpRequest, scope: Scope) -> dict[str, Any]:
+    return {
+        "scope": scope,
+        # Those who see all may look at what they have read themselves.
+        "may_narrow": all(
+            can(request.user, scope.clinic, each) for each in (Capability.SEE_FIGURES, Capability.SIGN_READS)
+        ),
+    }
+
+
+def _spans(scope: Scope) -> list[dict[str, Any]]:
+    """The times that one click chooses."""
+    today = timezone.localdate(timezone=scope.zone)
+    found = []
+    for days in _SPANS:
+        first = today - timedelta(days=days - 1)
+        found.append(
+            {
+                "name": _("%(days)s days") % {"days": days},
+                "first": first,
+                "last": today,
+                "active": (scope.first, scope.last) == (first, today),
+            }
+        )
+    return found

@@ -1,0 +1,39 @@
+"""The viewer's door to a photo's scale. The rules live in cases/scale.py."""
+
+from http import HTTPStatus
+from uuid import UUID
+
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_POST
+
+from accounts.doors import signed_in
+from accounts.roles import Capability
+from cases import access, scale
+from cases.errors import Refused
+from cases.views.doors import find, signed_in_person
+
+
+@require_POST
+@signed_in
+def photo_scale(request: HttpRequest, photo_id: UUID) -> JsonResponse:
+    """Takes `pixels` and `millimetres` of one line; both empty takes the scale away. Answers `pixels_per_mm`."""
+    photo = find(access.images, request.user, Capability.LOG_CASES, id=photo_id)
+    pixels, millimetres = request.POST.get("pixels", ""), request.POST.get("millimetres", "")
+    try:
+        if pixels or millimetres:
+            scale.set_scale(
+                photo, pixels=_number(pixels), millimetres=_number(millimetres), by=signed_in_person(request)
+            )
+        else:
+            scale.clear_scale(photo)
+    except Refused as refusal:
+        return JsonResponse({"error": str(refusal), "code": refusal.code}, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    return JsonResponse({"pixels_per_mm": photo.pixels_per_mm})
+
+
+def _number(text: str) -> float:
+    """Not a number where there is none: the rule refuses it."""
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:
+        return float("nan")

@@ -1,0 +1,144 @@
+"""Photos on a bad line: nothing is lost, nothing is sent twice, nothing is shown as sent that is not."""
+
+import hashlib
+import re
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from cases.models import LesionImage
+from tests.browser.test_staff_pages import fits, no_violations, row
+from tests.cast import make_case, make_patient, photo
+
+WAITING = re.compile("Waiting for connection")
+
+
+@pytest.fixture
+def near(tmp_path):
+    (tmp_path / "near.jpg").write_bytes(photo(seed=1))
+    return tmp_path / "near.jpg"
+
+
+@pytest.fixture
+def case(alma):
+    return make_case(alma)
+
+
+@pytest.fixture
+def page(alma, browse_as, case) -> Page:
+    opened = browse_as(alma.staff)
+    opened.goto(reverse("case_change", args=[case.id]))
+    return opened
+
+
+def choose(page: Page, path) -> None:
+    page.locator("[data-uploader-files]").first.set_input_files(path)
+
+
+def arrived_once(near) -> None:
+    assert LesionImage.objects.get().sha256 == hashlib.sha256(near.read_bytes()).hexdigest()
+
+
+def test_offline_in_mid_upload_then_reload_in_another_tab(page, case, near, context):
+    page.route("**/photos/", lambda route: (context.set_offline(True), route.abort("internetdisconnected")))
+    choose(page, near)
+    expect(row(page, "near.jpg")).to_contain_text(WAITING)
+    expect(row(page, "near.jpg")).not_to_contain_text("Arrived")
+    fits(page)
+    assert not LesionImage.objects.exists()
+    page.close()
+    context.set_offline(False)
+
+    # Any page says so; the case's own page sends it.
+    page = context.new_page()
+    page.goto(reverse("patient_list"))
+    note = page.locator("[data-unsent-note]")
+    expect(note).to_contain_text("1 photo is not yet sent")
+    no_violations(page)
+    note.get_by_role("link", name=case.reference).click()
+    expect(page.locator(".upload-row").filter(has_text="near.jpg")).to_contain_text("Arrived")
+    arrived_once(near)
+    page.goto(reverse("patient_list"))
+    expect(note).to_be_hidden()
+
+
+def test_a_server_that_fails_twice_and_a_reload(page, near):
+    tries = []
+
+    def fail_twice(route) -> None:
+        tries.append(route.request.url)
+        route.fulfill(status=500, body="broken") if len(tries) < 3 else route.continue_()
+
+    page.route("**/photos/", fail_twice)
+    choose(page, near)
+    expect(row(page, "near.jpg")).to_contain_text("tried again by itself")
+    page.reload()
+    expect(row(page, "near.jpg")).to_contain_text("Arrived")
+    assert len(tries) == 3
+    arrived_once(near)
+
+
+def test_two_tabs_send_once_and_both_know(page, case, near, context):
+    held = []
+    page.route("**/photos/", lambda route: held.append(route))
+    with page.expect_request("**/photos/"):
+        choose(page, near)
+    other = context.new_page()
+    sent = []
+    other.on("request", lambda request: sent.append(request.url) if request.url.endswith("/photos/") else None)
+    other.goto(page.url)
+    expect(row(other, "near.jpg")).to_contain_text("Another tab")
+    held[0].continue_()
+    expect(row(page, "near.jpg")).to_contain_text("Arrived")
+    expect(row(other, "near.jpg")).to_contain_text("Arrived")
+    assert sent == []
+    arrived_once(near)
+
+
+def test_signed_out_meanwhile_and_signing_out_warns(page, near, context):
+    cookies = context.cookies()
+    context.clear_cookies()
+    choose(page, near)
+    expect(row(page, "near.jpg")).to_contain_text("signed out")
+    assert not LesionImage.objects.exists()
+    context.add_cookies(cookies)
+    other = context.new_page()
+    other.goto(reverse("patient_list"))
+    other.get_by_role("button", name=re.compile("^Menu of")).click()
+    other.get_by_role("button", name="Sign out").click()
+    expect(other.locator("#ask")).to_contain_text("1 photo is not yet sent")
+    other.locator("#ask").get_by_role("button", name="Cancel").click()
+    row(page, "near.jpg").get_by_role("button", name="Try again").click()
+    expect(row(page, "near.jpg")).to_contain_text("Arrived")
+    arrived_once(near)
+
+
+def test_the_checksum_without_the_browsers_help_is_the_same(page):
+    for size in (0, 55, 64, 1000):
+        data = bytes(range(256)) * 4
+        told = page.evaluate(
+            "async ([bytes, address]) => (await import(address)).ownSha256(new Uint8Array(bytes).buffer)",
+            [list(data[:size]), "/static/js/checksum.js"],
+        )
+        assert told == hashlib.sha256(data[:size]).hexdigest()
+
+
+def test_a_photo_of_a_case_never_saved_waits_for_a_decision(alma, browse_as, near, context):
+    patient, stranger = make_patient(alma), make_patient(alma)
+    page = browse_as(alma.staff)
+    page.goto(f"{reverse('case_new')}?patient={patient.id}")
+    choose(page, near)
+    expect(row(page, "near.jpg")).to_contain_text("Waiting for its turn")
+    page.close()
+
+    page = context.new_page()
+    page.goto(f"{reverse('case_new')}?patient={stranger.id}")
+    expect(page.locator("[data-unsent-note]")).to_contain_text("New case (1)")
+    assert row(page, "near.jpg").count() == 0  # another patient's
+    page.goto(f"{reverse('case_new')}?patient={patient.id}")
+    row(page, "near.jpg").get_by_role("button", name="Add to this case").click()
+    page.get_by_role("group", name="Body site").get_by_role("radio", name="Nose", exact=True).check()
+    expect(row(page, "near.jpg")).to_contain_text("Arrived")
+    arrived_once(near)
+    assert LesionImage.objects.get().case.lesion.patient == patient

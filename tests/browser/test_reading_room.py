@@ -1,0 +1,204 @@
+"""The reading room in a browser: read blind and see the AI, undo, reload, photos wanted, three people at one case."""
+
+import re
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from accounts.models import Clinic
+from accounts.roles import Role
+from cases.models import Case, CaseState, FirstOpinion, Read, ReadDraft
+from tests.browser.test_doctor_pages import arrived, opened, waiting
+from tests.cast import make_person
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def blind(alma):
+    Clinic.objects.filter(id=alma.clinic.id).update(read_first=True)
+    return alma
+
+
+def press(page: Page, keys: str) -> int:
+    for key in keys:
+        page.keyboard.press(key)
+    return len(keys)
+
+
+def revealed(page: Page) -> None:
+    """The first opinion is committed, and the page that shows the AI is there with its scripts."""
+    expect(page.get_by_text(re.compile("Your first opinion"))).to_be_visible()
+    page.wait_for_load_state()
+
+
+def test_a_day_by_keyboard_read_first_then_see_the_ai(blind, browse_as):
+    first, second = waiting(blind), waiting(blind, "BCC", opinion={"probabilities": [["BCC", 0.8], ["NEV", 0.2]]})
+    page = browse_as(blind.doctor)
+    page.goto(reverse("worklist"))
+    page.keyboard.press("n")
+    arrived(page, first)
+    card = page.locator("#opinion")
+    expect(card).to_contain_text("Hidden until your first opinion")
+    expect(page.get_by_text("lite0")).to_have_count(0)
+
+    # An unremarkable case, from the photo to the next one: five keys.
+    keys = press(page, "1qfs")
+    revealed(page)
+    expect(card).to_contain_text("nevus")
+    keys += press(page, "s")
+    assert keys <= 6
+    arrived(page, second)
+    read = Read.objects.get()
+    assert (read.condition_id, read.first_opinion.condition_id, read.ai_visible) == ("NEV", "NEV", True)
+    assert read.agrees_with_ai
+
+    # Undo: the case is back with everything that was entered, and the AI stays revealed.
+    page.keyboard.press("z")
+    arrived(page, first)
+    expect(page.get_by_text("Your read was taken back")).to_be_visible()
+    expect(page.locator("[name=certainty][value=certain]")).to_be_checked()
+    expect(card).to_contain_text("nevus")
+    press(page, "s")
+    arrived(page, second)
+
+    # The AI changes the reader's mind; both opinions are kept.
+    press(page, "1wfs")
+    revealed(page)
+    expect(card).to_contain_text("Basal cell carcinoma")
+    press(page, "abs")
+    expect(page.get_by_text("Nobody waits")).to_be_visible()
+    read = Read.objects.get(case=second)
+    assert (read.first_opinion.condition_id, read.condition_id, read.management) == ("NEV", "BCC", "biopsy")
+
+
+def test_an_unfinished_read_survives_a_reload_and_is_not_overwritten_by_another_window(blind, browse_as, context):
+    case = waiting(blind)
+    page = opened(browse_as(blind.doctor), case)
+    arrived(page, case)
+    press(page, "4w")
+    page.get_by_label("Comment").fill("Pearly border")
+    expect(page.locator("[data-draft-state]")).to_have_text(re.compile(r"Saved \d\d:\d\d"))
+    page.reload()
+    expect(page.locator(".quick-pick[aria-pressed=true]")).to_contain_text("Basal cell carcinoma")
+    expect(page.get_by_label("Comment")).to_have_value("Pearly border")
+
+    other = context.new_page()
+    opened(other, case)
+    arrived(other, case)
+    with other.expect_response(re.compile("/read/draft/")):
+        press(other, "b")
+    with page.expect_response(re.compile("/read/draft/")):
+        press(page, "d")
+    expect(page.locator("[data-draft-state]")).to_contain_text("another window")
+    assert ReadDraft.objects.get().management == "biopsy"
+
+    # No connection: said, kept, and saved when it is back.
+    context.set_offline(True)
+    press(other, "q")
+    expect(other.locator("[data-draft-state]")).to_contain_text("Not saved")
+    context.set_offline(False)
+    expect(other.locator("[data-draft-state]")).to_have_text(re.compile("Saved"), timeout=10_000)
+    assert ReadDraft.objects.get().certainty == "certain"
+
+
+def test_two_doctors_get_different_cases_and_see_each_other(blind, browse_as, context):
+    first, second = waiting(blind), waiting(blind)
+    colleague = make_person(blind.clinic, Role.DOCTOR, name="Dr. Vera Colleague")
+    page = browse_as(blind.doctor)
+    page.goto(reverse("worklist_next"))
+    arrived(page, first)
+    other_context = page.context.browser.new_context(viewport={"width": 1440, "height": 900})
+    other_context.add_cookies(_session(colleague, page))
+    other = other_context.new_page()
+    other.goto(page.url.split("/cases/")[0] + reverse("worklist_next"))
+    arrived(other, second)
+    opened(page, second)
+    expect(page.get_by_text("Dr. Vera Colleague is reading this case")).to_be_visible()
+    # Who leaves lets the case go.
+    other.goto(page.url.split("/cases/")[0] + reverse("worklist"))
+    expect(other.locator("h1")).to_have_text("Worklist")
+    page.reload()
+    expect(page.get_by_text("is reading this case")).to_have_count(0)
+    other_context.close()
+
+
+def _session(person, page):
+    from django.conf import settings
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+    from django.contrib.sessions.backends.db import SessionStore
+
+    session = SessionStore()
+    session[SESSION_KEY] = str(person.pk)
+    session[BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"
+    session[HASH_SESSION_KEY] = person.get_session_auth_hash()
+    session.save()
+    return [{"name": settings.SESSION_COOKIE_NAME, "value": session.session_key, "url": page.url.split("/cases/")[0]}]
+
+
+def test_photos_wanted_and_retaken(blind, browse_as, tmp_path):
+    from tests.cast import photo
+
+    case = waiting(blind)
+    page = opened(browse_as(blind.doctor), case)
+    arrived(page, case)
+    press(page, "p")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label(re.compile("Blurred")).check()
+    dialog.get_by_label("What should staff take?").fill("From 10 cm, in focus")
+    dialog.get_by_role("button", name="Ask for photos").click()
+    expect(page.get_by_text("went back to staff for better photos")).to_be_visible()
+    assert Case.objects.get().state == CaseState.PHOTOS_WANTED
+
+    staff = opened(browse_as(blind.staff), case)
+    wanted = staff.locator("#photos-wanted")
+    expect(wanted).to_contain_text("hold still")
+    expect(wanted).to_contain_text("From 10 cm, in focus")
+    wanted.get_by_role("button", name="Send back").click()
+    expect(staff.get_by_text("Add at least one new photo")).to_be_visible()
+    file = tmp_path / "again.jpg"
+    file.write_bytes(photo("NEV", seed=77, width=640, height=480))
+    opened(staff, case)
+    staff.locator("input[type=file]").first.set_input_files(file)
+    expect(staff.locator("[data-row-state], .upload-row")).not_to_have_count(0)
+    expect(staff.locator(".filmstrip a")).to_have_count(2)
+    wanted.get_by_role("button", name="Send back").click()
+    expect(staff.get_by_text("A doctor will look at it")).to_be_visible()
+    opened(staff, case)
+    assert Case.objects.get().state == CaseState.WAITING
+
+
+def test_second_read_and_arbitration_with_three_people(blind, browse_as):
+    Clinic.objects.filter(id=blind.clinic.id).update(second_read_all=True)
+    other = make_person(blind.clinic, Role.DOCTOR)
+    case = waiting(blind)
+
+    page = opened(browse_as(blind.doctor), case)
+    arrived(page, case)
+    press(page, "1qds")
+    revealed(page)
+    press(page, "s")
+    expect(page.get_by_text("No other case waits.")).to_be_visible()
+
+    page = opened(browse_as(other), case)
+    arrived(page, case)
+    expect(page.get_by_text("Second read. The first stays hidden")).to_be_visible()
+    expect(page.locator("#history")).not_to_contain_text("nevus")
+    press(page, "6qus")
+    revealed(page)
+    expect(page.locator("#history")).not_to_contain_text("nevus")
+    press(page, "s")
+    expect(page.get_by_text("No other case waits.")).to_be_visible()
+    assert Case.objects.get().read_stage == "arbitration"
+
+    page = opened(browse_as(blind.lead), case)
+    arrived(page, case)
+    expect(page.locator(".two-reads li")).to_have_count(2)
+    assert blind.doctor.name not in page.content()
+    assert other.name not in page.content()
+    press(page, "6qus")
+    expect(page.get_by_text("No other case waits.")).to_be_visible()
+    assert Case.objects.get().state == CaseState.SIGNED
+    assert list(Read.objects.values_list("kind", flat=True)) == ["first", "second", "arbitration"]
+    assert FirstOpinion.objects.count() == 2

@@ -1,0 +1,122 @@
+"""From the bell to the printed report: staff are told, look, take the PDF, mark it; and choose what they hear of."""
+
+import io
+import re
+from datetime import timedelta
+
+import pypdfium2
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.utils import timezone
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from cases import lifecycle
+from cases.models import Case, Notification, ReportDelivery
+from tests.cases.readings import predict
+from tests.cases.test_notifications import biopsy, sign
+from tests.cast import make_case, make_image, make_patient, photo
+
+DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+_SKIN = photo("MEL", width=320, height=240)
+
+
+@pytest.fixture
+def amended(alma) -> Case:
+    """A signed and amended case with a photo, the AI's opinion and a biopsy; staff have been told."""
+    patient = make_patient(alma, family_name="Papadopoulou-Konstantinidou", given_name="Ελένη")
+    case = make_case(alma, patient=patient, itch="yes", note="New since spring.")
+    file = default_storage.save("images/one.jpg", ContentFile(_SKIN))
+    image = make_image(case, original=file, derivative=file, thumbnail=file, width=320, height=240)
+    predict(image, probabilities=[["MEL", 0.61], ["NEV", 0.39]])
+    lifecycle.send(case.id)
+    sign(case, alma.doctor, "NEV", "follow_up")
+    sign(case, alma.doctor, "MEL", "urgent_referral")
+    biopsy(alma, case, "MIS")
+    Notification.objects.update(due_at=timezone.now() - timedelta(minutes=1))
+    return case
+
+
+def is_sound(page: Page) -> None:
+    found = [f"{each['id']}: {each['nodes'][0]['html']}" for each in Axe().run(page).response["violations"]]
+    assert found == []
+    fits(page)
+
+
+def fits(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_staff_are_told_and_print_the_report(alma, amended, browse_as):
+    page = browse_as(alma.staff)
+    page.goto("/")
+    page.get_by_role("link", name="Notifications, 2 new").click()
+    page.get_by_role("link", name="A report was amended").click()
+    expect(page.get_by_role("heading", name="Report of a skin lesion")).to_be_visible()
+    expect(page.get_by_text("Amended: version 2 replaces what was reported before.")).to_be_visible()
+    expect(page.get_by_text("Melanoma (C43.9), certain")).to_be_visible()
+    expect(page.get_by_role("link", name="Notifications, 1 new")).to_be_visible()
+    page.get_by_role("link", name="Version 1").click()
+    expect(page.get_by_text("Superseded: this is version 1 of 2.")).to_be_visible()
+    expect(page.get_by_role("button", name="Printed")).to_have_count(0)
+    page.get_by_role("link", name="Version 2").click()
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    assert re.fullmatch(r"report-\d+-2-[0-9a-f]{8}\.pdf", download.value.suggested_filename)
+    assert "Papadopoulou" not in page.title()
+    looks_like_a_report(download.value.path().read_bytes())
+
+    page.evaluate("window.print = () => { document.title = 'was printed'; }")
+    page.get_by_role("button", name="Print", exact=True).click()
+    expect(page).to_have_title("was printed")
+    page.get_by_role("button", name="Printed").click()
+    expect(page.get_by_text("Printed, version 2")).to_be_visible()
+    # What was told of it needs nobody any more, and the list is empty.
+    expect(page.get_by_role("link", name="Notifications, 0 new")).to_be_visible()
+    assert ReportDelivery.objects.get().by == alma.staff
+    page.get_by_role("link", name="Reports").click()
+    expect(page.get_by_text("No report waits")).to_be_visible()
+
+
+def looks_like_a_report(content: bytes) -> None:
+    """The first page as a picture: dark letters above, a photo in the colour of skin at the left, white margins."""
+    document = pypdfium2.PdfDocument(io.BytesIO(content))
+    picture: Image.Image = document[0].render(scale=1).to_pil().convert("RGB")
+    assert abs(picture.width - 595) <= 1  # A4 in points
+    white = (255, 255, 255)
+    assert picture.crop((0, 0, 40, 842)).getcolors() == [(40 * 842, white)]
+    top = picture.crop((40, 40, 555, 260)).convert("L")
+    assert min(top.getdata()) < 60
+    skin = [
+        (x, y)
+        for x in range(60, 290, 10)
+        for y in range(250, 600, 10)
+        if (p := picture.getpixel((x, y)))[0] > 150 and p[0] > p[1] + 20 > p[2] + 20
+    ]
+    assert len(skin) > 100
+    assert max(x for x, _y in skin) - min(x for x, _y in skin) > 150
+
+
+def test_every_page_is_sound_at_every_size(alma, amended, browse_as):
+    page = browse_as(alma.staff)
+    page.emulate_media(color_scheme="dark")
+    for address in ("/notifications/", "/notifications/settings/", "/reports/", f"/cases/{amended.id}/report/"):
+        page.set_viewport_size(DESK)
+        page.goto(address)
+        is_sound(page)
+        page.set_viewport_size(PHONE)
+        fits(page)
+
+
+def test_a_doctor_chooses_what_to_hear_of_and_how_they_did(alma, amended, browse_as):
+    page = browse_as(alma.doctor)
+    page.goto("/notifications/")
+    expect(page.get_by_text("The biopsy of a case you read says Melanoma in situ; you said Melanoma.")).to_be_visible()
+    page.get_by_role("link", name="Choose").click()
+    page.get_by_role("checkbox", name="A biopsy result is known: in the app").uncheck()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text(re.compile(r"^Saved \d"))).to_be_visible()
+    expect(page.get_by_role("checkbox", name="A biopsy result is known: in the app")).not_to_be_checked()

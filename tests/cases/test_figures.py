@@ -1,0 +1,235 @@
+"""The clinic's figures: the numbers, the cases behind them, and whose they are."""
+
+import csv
+import io
+from datetime import date, timedelta
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import User
+from cases import conditions, outcomes
+from cases.figures import agreement, dashboard, drift, flow, influence
+from cases.figures import outcomes as by_biopsy
+from cases.figures.figure import Estimate, csv_row, in_text
+from cases.figures.scope import Scope
+from cases.models import Case, CaseState, Condition, FirstOpinion, PhotoRequest, Read
+from inference.statistics import Share, kappa, kappa_interval, stability
+from tests.cases.readings import make_version, predict
+from tests.cast import Cast, make_patient, make_person, waiting_case
+
+pytestmark = pytest.mark.django_db
+
+
+def judged(
+    cast: Cast,
+    ai: str = "NEV",
+    *said: tuple[User, str],
+    first: str = "",
+    biopsy: str = "",
+    hours: float = 1,
+    urgency: int = 3,
+    **patient,
+) -> Case:
+    """A signed case: what the AI said, what each reader signed (and thought `first`), what the biopsy found."""
+    conditions.load_vocabulary()
+    case = waiting_case(cast, patient=make_patient(cast, **patient))
+    sure = {"probabilities": [[ai, 0.9]], "urgent": ai == "MEL", "malignant_probability": 0.9 if ai == "MEL" else 0.1}
+    prediction = predict(case.images.get(), **sure)
+    at = timezone.now() - timedelta(days=1)
+    for reader, code in said or ((cast.doctor, "NEV"),):
+        committed = first and FirstOpinion.objects.create(
+            case=case, reader=reader, condition_id=first, certainty="certain", management="discharge"
+        )
+        Read.objects.create(
+            case=case,
+            reader=reader,
+            condition_id=code,
+            certainty="certain",
+            management="discharge",
+            ai_visible=True,
+            prediction=prediction,
+            first_opinion=committed or None,
+            signed_at=at,
+        )
+    waiting_since = at - timedelta(hours=hours)
+    Case.objects.filter(id=case.id).update(
+        state=CaseState.SIGNED, signed_at=at, waiting_since=waiting_since, created_at=waiting_since, urgency=urgency
+    )
+    if biopsy:
+        outcomes.record(
+            case_id=case.id,
+            by=cast.doctor,
+            condition=Condition.objects.get(code=biopsy),
+            reported_on=timezone.localdate(),
+        )
+    return Case.objects.get(id=case.id)
+
+
+def scope_of(cast: Cast, person: User | None = None, **query: str) -> Scope:
+    return Scope.read(query, person or cast.lead, cast.clinic)
+
+
+def behind(scope: Scope, figure, key: str) -> set[Case]:
+    row = figure.row(key)
+    return set(scope.cases().filter(row.behind)) if row and row.behind is not None else set()
+
+
+def test_kappa_and_its_interval_hold_what_they_should():
+    first, second = np.array([0, 0, 1, 1, 0, 1] * 20), np.array([0, 0, 1, 0, 0, 1] * 20)
+    low, high = kappa_interval(first, second, [str(n) for n in range(120)])
+    assert low < kappa(first, second) < high
+    assert high - low < 0.4
+    assert kappa_interval(np.zeros(9, int), np.zeros(9, int), ["a"] * 9) is None
+    assert stability([500, 500], [0.5, 0.5]) == pytest.approx(0, abs=1e-4)
+    assert stability([900, 100], [0.5, 0.5]) > 0.25
+
+
+def test_too_few_is_said_and_never_drawn():
+    assert in_text(Share(3, 7)) == "3 of 7: too few to say"
+    assert in_text(Share(18, 20)) == "90\u00a0% (70–97\u00a0%), 18 of 20"
+    assert in_text(Estimate(0.5, 0.2, 0.8, n=19)) == "n 19: too few to say"
+    assert in_text(Share(0, 0)) == "–"
+
+
+def test_turnaround_against_the_clinics_own_target(alma):
+    alma.clinic.target_hours_urgent = 2
+    alma.clinic.save()
+    quick, slow = judged(alma, hours=1.5, urgency=1), judged(alma, hours=2.5, urgency=1)
+    judged(alma, hours=71)
+    scope = scope_of(alma)
+    figure = flow.turnaround(scope)
+    assert figure.row("1").values[0] == Share(1, 2)
+    assert figure.row("3").values[0] == Share(1, 1)
+    assert behind(scope, figure, "1") == {slow}
+    week = flow.turnaround_weeks(scope)
+    assert sum(row.values[0].n for row in week.rows) == 3
+    volumes = flow.volumes(scope)
+    assert sum(row.values[1] for row in volumes.rows) == 3
+    assert {case for row in volumes.rows for case in behind(scope, volumes, row.key)} >= {quick, slow}
+
+
+def test_agreement_beyond_chance_and_who_differs(alma):
+    reader = make_person(alma.clinic, "doctor", name="=Dr. Formula")
+    for _n in range(10):
+        judged(alma, "NEV", (alma.doctor, "NEV"), (reader, "NEV"))
+        judged(alma, "MEL", (alma.doctor, "MEL"), (reader, "NEV"))
+    scope = scope_of(alma)
+    figure = agreement.with_ai(scope)
+    mine, theirs = figure.row(str(alma.doctor.id)), figure.row(str(reader.id))
+    assert mine.values[0].value == pytest.approx(1)
+    assert theirs.values[:2] == (Estimate.of(0.0, [0.0, 0.0], 20), Share(10, 20))
+    assert len(behind(scope, figure, str(reader.id))) == 10
+    assert not behind(scope, figure, str(alma.doctor.id))
+    # A spreadsheet must not run a name.
+    assert csv_row(theirs)[0] == "'=Dr. Formula"
+    pair = agreement.between_readers(scope)
+    assert pair.rows[0].values[1] == Share(10, 20)
+    matrix = agreement.confusion(scope)
+    # They disagree without an arbitration: the newest read stands, here the second one's nevus.
+    assert matrix.row("NEV_NEV").values == (10,)
+    assert len(behind(scope, matrix, "NEV_MEL")) + len(behind(scope, matrix, "MEL_MEL")) == 10
+
+
+def test_cancers_found_count_biopsies_alone(alma):
+    found = judged(alma, "MEL", (alma.doctor, "MEL"), biopsy="MEL")
+    missed = judged(alma, "NEV", (alma.doctor, "NEV"), biopsy="MEL")
+    judged(alma, "NEV", (alma.doctor, "NEV"), biopsy="NEV")
+    judged(alma, "MEL", (alma.doctor, "MEL"))  # nobody knows what it was
+    scope = scope_of(alma)
+    figure = by_biopsy.sensitivity(scope)
+    assert figure.row("ai").values == (Share(1, 2), Share(1, 1))
+    assert figure.row("readers").values == (Share(1, 2), Share(1, 1))
+    assert behind(scope, figure, "ai") == {missed} != {found}
+    calibration = by_biopsy.calibration(scope)
+    assert [row.values[1] for row in calibration.rows] == [Share(3, 4)]
+
+
+def test_the_ai_moved_readers_and_one_opinion_proves_nothing(alma):
+    helped = judged(alma, "MEL", (alma.doctor, "MEL"), first="NEV", biopsy="MEL")
+    harmed = judged(alma, "NEV", (alma.doctor, "NEV"), first="MEL", biopsy="MEL")
+    judged(alma, "NEV", (alma.doctor, "NEV"), first="NEV", biopsy="NEV")
+    judged(alma, "NEV", (alma.doctor, "NEV"), first="MEL")  # measured against itself: left out
+    scope = scope_of(alma)
+    figure = influence.influence(scope)
+    row = figure.row(str(alma.doctor.id))
+    assert row.values == (Share(1, 1), Share(1, 2), 1, 0)
+    assert behind(scope, figure, row.key) == {helped, harmed}
+
+
+def test_groups_and_photos(alma):
+    old = judged(alma, "MEL", birth_date=date(1930, 1, 1), fitzpatrick="5")
+    judged(alma, "NEV", birth_date=date(1990, 1, 1), fitzpatrick="2")
+    old.images.update(quality_remarks=["blurred"])
+    PhotoRequest.objects.create(id=uuid4(), case=old, faults=["dark"], asked_by=alma.doctor)
+    scope = scope_of(alma)
+    assert agreement.by_skin_type(scope).row("5").values[0] == Share(0, 1)
+    assert agreement.by_age(scope).row("75").values[0] == Share(0, 1)
+    assert flow.rejections(scope).row("blurred").values == (Share(1, 2),)
+    assert behind(scope, flow.wanted(scope), "dark") == {old}
+
+
+def test_drift_beside_what_the_model_learnt_from(alma):
+    version = make_version()
+    version.metrics = {"test": {"classes": ["NEV", "MEL"], "confusion": [[60, 10], [20, 10]]}}
+    version.save()
+    case = judged(alma, "MEL")
+    scope = scope_of(alma)
+    figure = drift.answers(scope)
+    assert figure.row("MEL").values == (Share(1, 1), "20\u00a0%")
+    assert behind(scope, figure, "MEL") == {case}
+    assert "Too few photos" in figure.note
+    case.images.get().predictions.update(novelty=3.5)
+    assert sum(row.values[1] for row in drift.distance(scope_of(alma)).rows) == 1
+
+
+def test_a_reader_sees_their_own_and_another_clinic_nothing(alma, brno, sign_in):
+    other = make_person(alma.clinic, "doctor")
+    mine, theirs = judged(alma, "NEV", (alma.doctor, "NEV")), judged(alma, "MEL", (other, "NEV"))
+    judged(brno, "MEL")
+    assert {case.id for case in scope_of(alma).evidence} == {mine.id, theirs.id}
+    own = scope_of(alma, alma.doctor)
+    assert [case.id for case in own.evidence] == [mine.id]
+    assert [row.key for row in flow.workload(own).rows] == [str(alma.doctor.id)]
+    assert dashboard.figure(own, "queue") is None
+    assert set(scope_of(alma, alma.lead, mine="1").evidence.cases) == set()
+    with pytest.raises(PermissionDenied):
+        scope_of(alma, alma.staff)
+    # Nobody reaches another clinic's figures by asking for them.
+    with pytest.raises(PermissionDenied):
+        scope_of(alma, brno.lead)
+    client = sign_in(alma.doctor)
+    assert client.get(reverse("figure_csv", args=["queue"])).status_code == 404
+    listed = client.get(reverse("figure_cases", args=["with_ai"]), {"at": str(other.id)}).content.decode()
+    assert "No cases" in listed
+    assert str(theirs.id) not in listed
+
+
+def test_pages_and_csv_say_the_same_with_few_queries(alma, sign_in, django_assert_max_num_queries):
+    for number in range(12):
+        judged(alma, "MEL" if number % 3 else "NEV", hours=number * 20)
+    client = sign_in(alma.lead)
+    for section in dashboard.Section:
+        with django_assert_max_num_queries(36):
+            page = client.get(reverse("figures"), {"show": section.value})
+        assert page.status_code == 200
+    late = client.get(reverse("figure_cases", args=["turnaround"]), {"at": "3"})
+    assert late.content.decode().count('class="row-link') == 8
+    file = client.get(reverse("figure_csv", args=["turnaround"]))
+    rows = list(csv.reader(io.StringIO(file.content.decode())))
+    assert rows[0][:4] == ["Urgency", "Within the target: hits", "Within the target: n", "Within the target: share"]
+    assert rows[3][:3] == ["Routine", "4", "12"]
+    assert "attachment" in file.headers["Content-Disposition"]
+
+
+def test_days_are_the_clinics_and_nonsense_is_forgiven(alma):
+    scope = scope_of(alma, **{"from": "2026-03-05", "to": "2026-03-01"})
+    assert (scope.first, scope.last) == (date(2026, 3, 1), date(2026, 3, 1))
+    assert scope.span[0].isoformat() == "2026-03-01T00:00:00+01:00"
+    wrong = scope_of(alma, **{"from": "yesterday", "to": "9999-12-31"})
+    assert wrong.last == timezone.localdate(timezone=wrong.zone)
+    assert (wrong.last - wrong.first).days == 89

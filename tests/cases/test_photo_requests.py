@@ -1,0 +1,89 @@
+"""Photos wanted: back to staff, what to retake, and back to the reader with a photo or with a reason."""
+
+from uuid import uuid4
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from cases import lifecycle, photo_requests
+from cases.errors import Refused
+from cases.models import CaseState, PhotoRequest
+from tests.cast import make_image, waiting_case
+
+
+@pytest.fixture
+def case(alma):
+    return waiting_case(alma)
+
+
+def ask(case, by, **fields):
+    asked = photo_requests.ask(
+        case_id=case.id, by=by, **{"request_id": uuid4(), "faults": ["blurred", "overview"], **fields}
+    )
+    case.refresh_from_db()
+    return asked
+
+
+def test_a_request_goes_back_with_a_new_photo(alma, case):
+    asked = ask(case, alma.doctor, note="Also the other arm.")
+    assert case.state == CaseState.PHOTOS_WANTED
+    assert [words.split(":")[0] for words in asked.fault_words] == ["Blurred", "No overview"]
+    with pytest.raises(Refused) as refusal:
+        lifecycle.send(case.id, by=alma.staff)
+    assert refusal.value.code == "no_new_photo"
+    make_image(case)
+    case = lifecycle.send(case.id, by=alma.staff)
+    asked.refresh_from_db()
+    assert (case.state, asked.answered_by, asked.answer) == (CaseState.WAITING, alma.staff, "")
+    assert case.waiting_since == asked.answered_at
+
+
+def test_a_request_goes_back_with_a_reason(alma, case):
+    asked = ask(case, alma.doctor)
+    lifecycle.send(case.id, by=alma.staff, why_no_new_photo="The patient has left.")
+    asked.refresh_from_db()
+    assert asked.answer == "The patient has left."
+
+
+@pytest.mark.parametrize(("faults", "note"), [([], ""), (["other"], " "), (["made up"], "")])
+def test_a_request_says_what_is_wrong(alma, case, faults, note):
+    with pytest.raises(Refused) as refusal:
+        ask(case, alma.doctor, faults=faults, note=note)
+    assert refusal.value.code == "faults"
+
+
+def test_a_double_click_asks_once(alma, case):
+    request_id = uuid4()
+    assert ask(case, alma.doctor, request_id=request_id) == ask(case, alma.doctor, request_id=request_id)
+    assert PhotoRequest.objects.count() == 1
+
+
+def test_the_reader_takes_a_request_back_until_staff_have_answered(alma, case):
+    asked = ask(case, alma.doctor)
+    photo_requests.take_back(asked.id, alma.lead)
+    case.refresh_from_db()
+    assert case.state == CaseState.WAITING
+    again = ask(case, alma.doctor)
+    lifecycle.send(case.id, by=alma.staff, why_no_new_photo="No.")
+    with pytest.raises(Refused) as refusal:
+        photo_requests.take_back(again.id, alma.doctor)
+    assert refusal.value.code == "answered"
+
+
+@pytest.mark.parametrize("role", ["staff", "admin", "integration"])
+def test_who_may_not_ask(alma, brno, case, role):
+    for person in (alma.role(role), brno.doctor):
+        with pytest.raises(Refused):
+            ask(case, person)
+
+
+def test_a_withdrawn_case_comes_back_to_its_request(alma, case):
+    ask(case, alma.doctor)
+    lifecycle.withdraw(case.id, "wrong patient")
+    assert lifecycle.restore(case.id).state == CaseState.PHOTOS_WANTED
+
+
+def test_one_open_request_a_case(alma, case):
+    ask(case, alma.doctor)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        PhotoRequest.objects.create(case=case, asked_by=alma.doctor, faults=["dark"])

@@ -1,0 +1,149 @@
+"""Turnaround targets, what is told when they pass, views under a name, and who gets which case next."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.urls import reverse
+from django.utils import timezone
+
+from cases import escalation, reservations, saved_views, targets, worklist
+from cases.errors import Refused
+from cases.models import Case, Notification, NotificationKind, Reservation, Urgency
+from tests.cast import make_clinic, waiting_case
+
+
+def waits(cast, hours: float, urgency=Urgency.ROUTINE) -> Case:
+    case = waiting_case(cast)
+    Case.objects.filter(id=case.id).update(waiting_since=timezone.now() - timedelta(hours=hours), urgency=urgency)
+    return Case.objects.select_related("clinic").get(id=case.id)
+
+
+@pytest.mark.parametrize(
+    ("hours", "urgency", "words", "near", "over"),
+    [
+        (0.1, Urgency.URGENT, "3 h left", False, False),
+        (3.5, Urgency.URGENT, "29 min left", True, False),
+        (6.1, Urgency.URGENT, "2 h over", False, True),
+        (6.1, Urgency.SOON, "17 h left", False, False),
+        (6.1, Urgency.ROUTINE, "2 days left", False, False),
+        (200, Urgency.ROUTINE, "5 days over", False, True),
+    ],
+)
+def test_time_left(alma, hours, urgency, words, near, over):
+    left = targets.time_left(waits(alma, hours, urgency))
+    assert (str(left), left.is_near, left.is_over) == (words, near, over)
+
+
+def test_a_clinics_own_targets_count(alma):
+    alma.clinic.target_hours_urgent = 1
+    alma.clinic.save()
+    late, early = waits(alma, 2, Urgency.URGENT), waits(alma, 2, Urgency.SOON)
+    assert list(targets.overdue(alma.clinic)) == [late]
+    assert not targets.time_left(early).is_over
+
+
+def test_leads_are_told_once_of_what_has_waited_too_long(alma, brno):
+    late = waits(alma, 100)
+    waits(alma, 1)
+    assert escalation.sweep() == 1
+    assert escalation.sweep() == 0
+    told = Notification.objects.filter(kind=NotificationKind.OVERDUE)
+    assert [(each.person, each.case) for each in told] == [(alma.lead, late)]
+    # Back with new photos, and late again.
+    Case.objects.filter(id=late.id).update(waiting_since=timezone.now() - timedelta(hours=99))
+    told.update(created_at=timezone.now() - timedelta(hours=99, seconds=1))
+    assert escalation.sweep() == 1
+
+
+def test_views_are_kept_replaced_deleted_and_ones_own(alma, sign_in):
+    client = sign_in(alma.doctor)
+    client.post(reverse("worklist_save_view"), {"name": " Noses ", "tab": "waiting", "site": "nose"})
+    client.post(reverse("worklist_save_view"), {"name": "Noses", "tab": "waiting", "site": "nose", "urgency": "1"})
+    view = saved_views.of(alma.doctor, alma.clinic).get()
+    assert (view.name, view.query) == ("Noses", "tab=waiting&urgency=1&site=nose")
+    assert "Noses" in client.get(reverse("worklist")).content.decode()
+    assert not saved_views.of(alma.lead, alma.clinic).exists()
+    client.post(reverse("worklist_delete_view"), {"name": "Noses"})
+    assert not saved_views.of(alma.doctor, alma.clinic).exists()
+
+
+def test_a_view_needs_a_name_and_there_are_not_too_many(alma):
+    with pytest.raises(Refused):
+        saved_views.save(alma.doctor, alma.clinic, "  ", "tab=waiting")
+    for number in range(saved_views.MOST):
+        saved_views.save(alma.doctor, alma.clinic, str(number), "tab=waiting")
+    with pytest.raises(Refused, match="Delete one"):
+        saved_views.save(alma.doctor, alma.clinic, "one more", "tab=waiting")
+
+
+# --- Reservations -----------------------------------------------------------------------------------------
+
+
+def test_a_reservation_is_renewed_let_go_and_runs_out(alma):
+    case = waiting_case(alma)
+    held = reservations.reserve(case, alma.doctor)
+    assert reservations.reserve(case, alma.lead) is None
+    assert reservations.renew(case, alma.doctor, held.token)
+    newer = reservations.reserve(case, alma.doctor)  # the same reader opened the page again
+    assert not reservations.renew(case, alma.doctor, held.token)
+    reservations.release(case, alma.doctor, held.token)  # the old page's farewell comes late
+    assert reservations.holder(case).token == newer.token
+    Reservation.objects.update(until=timezone.now() - timedelta(seconds=1))
+    assert reservations.holder(case) is None
+    assert reservations.reserve(case, alma.lead).reader == alma.lead
+
+
+def test_next_passes_by_what_another_reader_is_at(alma):
+    first, second = waiting_case(alma), waiting_case(alma)
+    assert worklist.reserve_next(alma.doctor, alma.clinic) == first
+    assert worklist.reserve_next(alma.lead, alma.clinic) == second
+    assert worklist.reserve_next(alma.doctor, alma.clinic) == first  # still theirs
+
+
+def test_the_list_says_who_reads(alma, sign_in):
+    case = waiting_case(alma)
+    reservations.reserve(case, alma.doctor)
+    html = sign_in(alma.lead).get(reverse("worklist")).content.decode()
+    assert f"{alma.doctor}" in html
+
+
+@pytest.mark.django_db(transaction=True)
+def test_readers_who_ask_for_the_next_case_at_once_get_different_ones():
+    cast = make_clinic("Next")
+    cases = {waiting_case(cast).id for _ in range(2)}
+    start, got = threading.Barrier(2), []
+
+    def run(reader):
+        try:
+            start.wait()
+            got.append(worklist.reserve_next(reader, cast.clinic).id)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(reader,)) for reader in (cast.doctor, cast.lead)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(got) == cases
+
+
+# --- The clinic's page --------------------------------------------------------------------------------------
+
+
+def test_a_lead_sets_how_the_clinic_reads_and_stops_the_ai(alma, sign_in):
+    client, address = sign_in(alma.lead), reverse("clinic_policy")
+    page = client.get(address)
+    sent = {name: value for name, value in page.context["form"].initial.items() if value is not False}
+    assert client.post(address, {**sent, "read_first": "on", "target_hours_urgent": "2"}).status_code == 302
+    alma.clinic.refresh_from_db()
+    assert (alma.clinic.read_first, alma.clinic.target_hours_urgent) == (True, 2)
+    assert client.post(address, {**sent, "target_hours_urgent": "0"}).status_code == 422
+
+    client.post(reverse("ai_stop"), {"reason": "Odd results since noon"})
+    assert "Odd results since noon" in client.get(address).content.decode()
+    client.post(reverse("ai_start"))
+    alma.clinic.refresh_from_db()
+    assert not alma.clinic.ai_is_stopped
