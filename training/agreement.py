@@ -6,7 +6,7 @@ are set side by side where both were told the same answers. Intervals come from 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,26 +15,14 @@ import numpy as np
 from django.db.models import Count
 
 from accounts.models import Clinic
-from cases.models import CaseState, Outcome, Prediction, PredictionState, Read
+from cases import labels
+from cases.models import Prediction, PredictionState
 from cases.models.prediction import PENDING_STATES
 from inference.models import ModelVersion
-from training.metrics import bootstrap, wilson
+from inference.statistics import Share, bootstrap, kappa
 
 # The newest pairs that are looked at: enough for a narrow interval, and read within a second.
 MOST_PAIRS = 5000
-
-
-@dataclass(frozen=True)
-class Share:
-    """A share of n with its 95 % interval; `value` is None for n = 0."""
-
-    hits: int
-    n: int
-    interval: list[float] | None
-
-    @property
-    def value(self) -> float | None:
-        return self.hits / self.n if self.n else None
 
 
 @dataclass(frozen=True)
@@ -104,28 +92,17 @@ def with_reads(silent: ModelVersion, active: ModelVersion, clinics: Iterable[Cli
     Readers saw the active model's opinion and not the silent one's, which flatters the active model.
     """
     pairs = _pairs(silent, active, clinics)
-    truth = _signed_as({pair.case_id for pair in pairs})
-    signed = [(pair, *truth[pair.case_id]) for pair in pairs if pair.case_id in truth]
-    malignant = [pair for pair, _code, is_malignant in signed if is_malignant]
+    truth = labels.of_cases({pair.case_id for pair in pairs})
+    signed = [(pair, truth[pair.case_id]) for pair in pairs if pair.case_id in truth]
+    malignant = [pair for pair, label in signed if label.malignant]
     return WithReads(
         photos=len(signed),
-        silent_right=_share([pair.silent_first == code for pair, code, _bad in signed]),
-        active_right=_share([pair.active_first == code for pair, code, _bad in signed]),
+        silent_right=Share.of([pair.silent_first == label.code for pair, label in signed]),
+        active_right=Share.of([pair.active_first == label.code for pair, label in signed]),
         malignant=len(malignant),
-        silent_found=_share([pair.silent_urgent for pair in malignant]),
-        active_found=_share([pair.active_urgent for pair in malignant]),
+        silent_found=Share.of([pair.silent_urgent for pair in malignant]),
+        active_found=Share.of([pair.active_urgent for pair in malignant]),
     )
-
-
-def kappa(first: np.ndarray, second: np.ndarray) -> float | None:
-    """Cohen's kappa of two int arrays [n] (1960, doi:10.1177/001316446002000104).
-
-    None where both always say the same one thing: chance alone would agree as often.
-    """
-    size = int(max(first.max(), second.max())) + 1
-    shares = [np.bincount(each, minlength=size) / len(each) for each in (first, second)]
-    expected = float(shares[0] @ shares[1])
-    return None if expected >= 1 else (float((first == second).mean()) - expected) / (1 - expected)
 
 
 def _agreement(pairs: list[_Pair]) -> Agreement:
@@ -138,7 +115,7 @@ def _agreement(pairs: list[_Pair]) -> Agreement:
     return Agreement(
         photos=len(pairs),
         patients=len(set(patients)),
-        same_first=_share([bool(same) for same in silent == active]),
+        same_first=Share.of([bool(same) for same in silent == active]),
         kappa=kappa(silent, active) if pairs else None,
         kappa_interval=(
             bootstrap(lambda chosen: kappa(silent[chosen], active[chosen]), patients, rounds=rounds) if pairs else None
@@ -166,19 +143,3 @@ def _pairs(silent: ModelVersion, active: ModelVersion, clinics: Iterable[Clinic 
                 _Pair(str(patient_id), case_id, other[4][0][0], probabilities[0][0], bool(other[5]), bool(urgent))
             )
     return pairs
-
-
-def _signed_as(case_ids: set[UUID]) -> dict[UUID, tuple[str, bool]]:
-    """(condition code, malignant) of each signed case."""
-    found: dict[UUID, tuple[str, bool]] = {}
-    reads = Read.objects.filter(case__in=case_ids, case__state=CaseState.SIGNED).order_by("signed_at", "id")
-    for case_id, code, malignant in reads.values_list("case_id", "condition_id", "condition__malignant"):
-        found[case_id] = (code, bool(malignant))
-    outcomes = Outcome.objects.filter(case__in=case_ids)
-    for case_id, code, malignant in outcomes.values_list("case_id", "condition_id", "condition__malignant"):
-        found[case_id] = (code, bool(malignant))
-    return found
-
-
-def _share(hits: Sequence[bool]) -> Share:
-    return Share(sum(hits), len(hits), wilson(sum(hits), len(hits)))

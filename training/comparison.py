@@ -19,9 +19,10 @@ import numpy as np
 from cases.vocabulary import vocabulary
 from inference.bundle import Bundle
 from inference.engine import Engine
+from inference.statistics import Z95, bootstrap, confusion_matrix, wilson
 from training.datasets import DataError, DataSet
 from training.evaluation import Scored, learnt_from, score
-from training.metrics import Z95, auc, balanced_accuracy, bootstrap, confusion_matrix, wilson
+from training.metrics import auc, balanced_accuracy
 from training.progress import Report
 
 FIGURES = ("accuracy", "balanced_accuracy", "malignant_auc", "malignant_sensitivity", "malignant_specificity")

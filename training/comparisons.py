@@ -15,17 +15,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from cases import broker
 from inference import registry
 from inference.bundle import BundleError
 from inference.models import COMPARISON_PENDING, Comparison, ComparisonState, ModelVersion
-from training import testsets
+from training import queue, testsets
 from training.comparison import compare, overlap
 from training.datasets import DataError, DataSet
 from training.progress import Report
 
 TASK = "training.tasks.compare"
-QUEUE = "training"
 LEASE = timedelta(minutes=5)  # longer than the intervals take after the last photo
 RESEND_AFTER = timedelta(minutes=5)  # a training run may keep the worker for longer than that
 MAX_ATTEMPTS = 3
@@ -60,7 +58,7 @@ def request(candidate: ModelVersion, *, source: str, by: str) -> Comparison:
         defaults={"by": by, "data": chosen.title[:200]},
     )
     if created:
-        broker.tell_on_commit(TASK, comparison.id, QUEUE)
+        queue.tell_on_commit(TASK, comparison.id)
     return comparison
 
 
@@ -83,7 +81,7 @@ def run(comparison_id: UUID) -> bool:
     if comparison is None:
         return False
     try:
-        whole, split = testsets.load(comparison.source)
+        whole, split = testsets.load(comparison.source, comparison.by)
         fields = _measured(comparison.candidate, comparison.baseline, whole, split, _RowReport(comparison))
     except _Lost:
         return False
@@ -131,7 +129,7 @@ def sweep() -> int:
     waiting = Comparison.objects.filter(lost | Q(state=ComparisonState.QUEUED, at__lt=now - RESEND_AFTER)).values_list(
         "id", flat=True
     )
-    return given_up + sum(broker.tell(TASK, each, QUEUE) for each in waiting)
+    return given_up + sum(queue.tell(TASK, each) for each in waiting)
 
 
 def cautions(comparison: Comparison) -> list[str]:
@@ -160,6 +158,11 @@ def cautions(comparison: Comparison) -> list[str]:
         said.append(
             _("Whether %(names)s learned from photos of this test set cannot be known: no list of its photos is kept.")
             % {"names": _(" and ").join(unknown)}
+        )
+    if testsets.is_of_cases(comparison.source):
+        said.append(
+            _("Those who signed these cases may have seen the opinion of %(name)s, which flatters it.")
+            % {"name": comparison.baseline}
         )
     if left_out := figures["left_out"]:
         said.append(

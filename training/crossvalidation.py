@@ -12,12 +12,13 @@ import numpy as np
 
 from inference.answers import AnswerEncoding
 from training.calibration import COVERAGES, choose_thresholds, fit_fusion
+from training.checkpoints import Checkpoints
 from training.datasets import DataSet, folds_by_patient
 from training.metrics import Thresholds
 from training.network import Network
-from training.progress import Report
+from training.progress import Curve, Report
 from training.recipe import Options
-from training.tuning import Curve, logits, tune_average
+from training.tuning import logits, tune_average
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,13 @@ class OutOfFold:
 
 
 def cross_validate(
-    network: Network, views: np.ndarray, labels: np.ndarray, training: DataSet, options: Options, report: Report
+    network: Network,
+    views: np.ndarray,
+    labels: np.ndarray,
+    training: DataSet,
+    options: Options,
+    report: Report,
+    checkpoints: Checkpoints | None = None,
 ) -> CrossValidation:
     """Networks that have not seen the patients they are asked about.
 
@@ -60,7 +67,9 @@ def cross_validate(
         # What the fold before has learnt, it learnt from the photos of this one too.
         network.model.set_weights(initial)
         tail = network.tail()
-        found = tune_average(tail, views, labels, rest, held, options.recipe, options.seed + each, report, stage)
+        found = tune_average(
+            tail, views, labels, rest, held, options.recipe, options.seed + each, report, stage, checkpoints
+        )
         photo[held] = logits(tail, views[0], held)
         right = float((photo[held].argmax(axis=1) == labels[held]).mean())
         report.say(

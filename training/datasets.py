@@ -41,7 +41,10 @@ class DataError(Exception):
 
 @dataclass(frozen=True)
 class Example:
-    """One photo: where it is, what it shows, whose it is and what was answered."""
+    """One photo: where it is, what it shows, whose it is and what was answered.
+
+    `file` names it in manifests; a photo that is no file of the data set's folder has its own `path`.
+    """
 
     file: str
     label: str
@@ -49,6 +52,8 @@ class Example:
     split: str
     answers: Answers = UNANSWERED
     groups: Mapping[str, str] = field(default_factory=dict)
+    path: Path | None = None
+    sha256: str = ""  # of the picture as it was received; empty: of the file
 
 
 @dataclass(frozen=True)
@@ -91,15 +96,22 @@ class DataSet:
             photos[example.split, example.label].append(example.patient)
         return [(*key, len(who), len(set(who))) for key, who in sorted(photos.items())]
 
+    def path(self, example: Example) -> Path:
+        return example.path or self.folder / example.file
+
+    def content_hash(self, example: Example) -> str:
+        """SHA-256 of the picture."""
+        return example.sha256 or _content_hash(self.path(example))
+
     def photo_hashes(self) -> list[str]:
-        """The first 16 hexadecimal digits of each file's SHA-256: enough to know a photo again, and no more."""
-        return [_content_hash(self.folder / example.file)[:16] for example in self.examples]
+        """The first 16 hexadecimal digits of each picture's SHA-256: enough to know a photo again, and no more."""
+        return [self.content_hash(example)[:16] for example in self.examples]
 
     def manifest_hash(self) -> str:
         """SHA-256 of which file (by content) has which label, patient and split."""
         digest = hashlib.sha256()
         for example in sorted(self.examples, key=lambda each: each.file):
-            content = _content_hash(self.folder / example.file)
+            content = self.content_hash(example)
             digest.update(
                 "\t".join((example.file, content, example.label, example.patient, example.split)).encode() + b"\n"
             )
@@ -173,7 +185,7 @@ def check(dataset: DataSet, training_splits: str = "train") -> None:
             )
     contents: dict[str, Example] = {}
     for example in dataset.examples:
-        other = contents.setdefault(_content_hash(dataset.folder / example.file), example)
+        other = contents.setdefault(dataset.content_hash(example), example)
         if other.split != example.split:
             raise DataError(f"{other.file} and {example.file} are the same picture in two splits.")
     patients: dict[str, set[str]] = {label: set() for label in dataset.labels}
@@ -198,7 +210,7 @@ def decode(
     kept, broken = 0, []
     for number, example in enumerate(dataset.examples, 1):
         try:
-            pixels[kept] = shrink(open_upright(dataset.folder / example.file), size)
+            pixels[kept] = shrink(open_upright(dataset.path(example)), size)
             kept += 1
         except Exception:  # whatever Pillow raises, one unreadable file must not end the run: it is listed
             broken.append(example.file)

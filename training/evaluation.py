@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +13,9 @@ from inference.decision import calibrated
 from inference.engine import Engine
 from inference.preprocessing import open_upright
 from training.datasets import DataError, DataSet, Example
-from training.metrics import Thresholds, measure, wilson
+from training.groups import by_group
+from training.metrics import Thresholds, measure
 from training.progress import Report
-
-TOO_FEW = 20
-AGE_BANDS = ((0, 39), (40, 59), (60, 79), (80, 120))
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ def score(engine: Engine, dataset: DataSet, with_answers: bool = True, report: R
     kept, logits, broken = [], [], []
     for number, example in enumerate(dataset.examples, 1):
         try:
-            image = open_upright(dataset.folder / example.file)
+            image = open_upright(dataset.path(example))
         except Exception:  # whatever Pillow raises, the file is listed and the rest is measured
             broken.append(example.file)
         else:
@@ -80,40 +77,6 @@ def figures(bundle: Bundle, scored: Scored) -> dict[str, Any]:
         "model": bundle.name,
         "bundle_sha256": bundle.sha256,
         **measure(scored.probabilities, scored.labels, bundle.classes, malignant, thresholds, patients),
-        "groups": by_group(scored),
+        "groups": by_group(scored.examples, scored.labels, scored.probabilities, malignant, bundle.urgent_threshold),
         "broken": list(scored.broken),
     }
-
-
-def by_group(scored: Scored) -> dict[str, dict[str, dict[str, Any]]]:
-    """Accuracy with n and interval by age band, body site and the columns that describe a person.
-
-    Below twenty photos there is no figure, only n: too few to say.
-    """
-    right = scored.probabilities.argmax(axis=1) == scored.labels
-    members: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for index, example in enumerate(scored.examples):
-        members["age"][_age_band(example.answers.age)].append(index)
-        members["site"][example.answers.site or "unknown"].append(index)
-        for column in ("gender", "sex", "fitspatrick", "fitzpatrick"):
-            if column in example.groups:
-                members[column][example.groups[column].strip() or "unknown"].append(index)
-    groups: dict[str, dict[str, dict[str, Any]]] = {}
-    for column, values in members.items():
-        groups[column] = {}
-        for value, indices in sorted(values.items()):
-            few = len(indices) < TOO_FEW
-            hits = int(right[indices].sum())
-            groups[column][value] = {
-                "n": len(indices),
-                "accuracy": None if few else hits / len(indices),
-                "accuracy_ci": None if few else wilson(hits, len(indices)),
-            }
-    return groups
-
-
-def _age_band(age: int | None) -> str:
-    for low, high in AGE_BANDS:
-        if age is not None and low <= age <= high:
-            return f"{low}-{high}" if high < 120 else f"{low}+"
-    return "unknown"

@@ -7,7 +7,6 @@ resemble each other.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +14,8 @@ from typing import Any
 import numpy as np
 
 from inference.decision import confidence, in_answer_set, malignant_probability
+from inference.statistics import bootstrap, confusion_matrix, wilson
 
-Z95 = 1.959964
-BOOTSTRAPS = 1000
 ECE_BINS = 10
 
 
@@ -28,16 +26,6 @@ class Thresholds:
     urgent: float | np.ndarray
     abstain: float | np.ndarray
     conformal: Mapping[int, float | np.ndarray]  # by the coverage in per cent that an answer set is to have
-
-
-def wilson(hits: int, n: int) -> list[float] | None:
-    """Wilson's 95 % interval of a rate (Wilson 1927); None for no observations."""
-    if n == 0:
-        return None
-    share, z2 = hits / n, Z95 * Z95
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z95 * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return [max(0.0, centre - half), min(1.0, centre + half)]
 
 
 def auc(scores: np.ndarray, positive: np.ndarray) -> float | None:
@@ -57,11 +45,6 @@ def roc(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarra
     hits = np.cumsum(positive[order])[ends]
     falls = ends + 1 - hits
     return np.append(0, falls / max(int((~positive).sum()), 1)), np.append(0, hits / max(int(positive.sum()), 1))
-
-
-def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """Counts [true, predicted]."""
-    return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
 
 
 def balanced_accuracy(matrix: np.ndarray) -> float:
@@ -117,25 +100,6 @@ def specificity_at_sensitivity(risk: np.ndarray, cancer: np.ndarray, sensitivity
         return None
     missed = int(np.floor(cancer.sum() * (1 - sensitivity) + 1e-9))
     return float((risk[~cancer] < np.sort(risk[cancer])[missed]).mean())
-
-
-def bootstrap(
-    figure: Callable[[np.ndarray], float | None], patients: Sequence[str], seed: int = 0, rounds: int = BOOTSTRAPS
-) -> list[float] | None:
-    """95 % interval of `figure(indices)` over resampled patients; None if it cannot be computed."""
-    _names, owner = np.unique(np.asarray(patients), return_inverse=True)
-    photos = [np.flatnonzero(owner == each) for each in range(owner.max() + 1)]
-    rng = np.random.default_rng(seed)
-    values = []
-    for _round in range(rounds):
-        drawn = rng.integers(len(photos), size=len(photos))
-        value = figure(np.concatenate([photos[each] for each in drawn]))
-        if value is not None:
-            values.append(value)
-    if len(values) < rounds / 2:
-        return None
-    low, high = np.percentile(values, (2.5, 97.5))
-    return [float(low), float(high)]
 
 
 def measure(

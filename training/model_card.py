@@ -52,6 +52,7 @@ def model_card(spec: dict[str, Any]) -> str:
         "## Data",
         f"Data set `{training['data']}`, manifest SHA-256 `{training['manifest_sha256']}`. It learnt from "
         f"{training.get('splits', 'train').replace(',', ' and ')}; figures on those photos would say nothing.",
+        *_snapshot(training.get("snapshot")),
         *([licence["attribution"]] if licence["attribution"] else []),
         "",
         "| split | class | photos | patients |",
@@ -94,7 +95,7 @@ def model_card(spec: dict[str, Any]) -> str:
         "The same data, options and seed on the same machine give the same weights; another processor rounds "
         "differently.",
         "",
-        "    python manage.py train --data DIR"
+        f"    python manage.py train{_where(training)}"
         + f" --network {training['network']} --splits {training.get('splits', 'train')} --folds {training['folds']}"
         + f" --fits {training['recipe'].get('fits', 1)} --seed {training['seed']}",
         "",
@@ -122,6 +123,24 @@ def _figures(metrics: dict[str, Any]) -> list[str]:
         "|---" * (len(shown) + 1) + "|",
         *(f"| {title} | " + " | ".join(number(metrics[name], key) for name in shown) + " |" for title, key in ROWS),
         "",
+    ]
+
+
+def _where(training: dict[str, Any]) -> str:
+    """The options that say what to learn from."""
+    if "snapshot" not in training:
+        return " --data DIR"
+    return " --from-cases" if training["data"] == "signed cases" else " --data DIR --from-cases"
+
+
+def _snapshot(snapshot: dict[str, Any] | None) -> list[str]:
+    """Of which signed cases it learnt; counts alone."""
+    if snapshot is None:
+        return []
+    sources = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in sorted(snapshot["sources"].items()))
+    return [
+        f"Signed cases whose patients consent to training use, snapshot SHA-256 `{snapshot['sha256']}`: "
+        f"{snapshot['photos']} photos of {snapshot['patients']} patients. Whose word the labels are: {sources}."
     ]
 
 
@@ -157,9 +176,20 @@ def _groups(metrics: dict[str, Any]) -> list[str]:
     shown = next((name for name in TITLES if "groups" in metrics.get(name, {})), None)
     if shown is None:
         return []
-    lines = [f"Accuracy by group, {TITLES[shown]}:", "", "| | | n | accuracy |", "|---|---|---|---|"]
+    lines = [
+        f"By group, {TITLES[shown]}: photos whose condition is recognised, and cancers flagged urgent.",
+        "",
+        "| | | n | recognised | cancers | flagged |",
+        "|---|---|---|---|---|---|",
+    ]
     for column, values in metrics[shown]["groups"].items():
         for value, row in values.items():
-            accuracy = "too few to say" if row["accuracy"] is None else number(row, "accuracy")
-            lines.append(f"| {column} | {value} | {row['n']} | {accuracy} |")
+            cells = (column, value, str(row["n"]), _said(row, "accuracy"), str(row["malignant_n"]))
+            lines.append(
+                f"| {' | '.join(cell.replace('_', ' ') for cell in cells)} | {_said(row, 'malignant_sensitivity')} |"
+            )
     return [*lines, ""]
+
+
+def _said(row: dict[str, Any], key: str) -> str:
+    return "too few to say" if row[key] is None else number(row, key)

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from inference.bundle import PLOT_PREFIX, Bundle
+from inference.known import headline
 from inference.models import ModelVersion
-from training.versions import headline
 
 DASH = "–"
 DRAWN_SPLIT = "cross_validation"
@@ -34,6 +34,12 @@ FIGURES = {
     "accuracy_at_80_coverage": gettext_lazy("Accuracy on the 80 % it is surest of"),
     "error_reduction_at_80_coverage": gettext_lazy("Fewer errors on those 80 %"),
     "answer_set_coverage": gettext_lazy("Answer set holds the truth"),
+}
+GROUPS = {
+    "skin_type": gettext_lazy("Skin type"),
+    "age": gettext_lazy("Age"),
+    "site": gettext_lazy("Body site"),
+    "sex": gettext_lazy("Sex"),
 }
 HEADLINE = ("balanced_accuracy", "malignant_auc", "malignant_sensitivity", "malignant_specificity")
 
@@ -162,6 +168,7 @@ def training_facts(bundle: Bundle) -> list[tuple[str, str]]:
         (_("Training data"), training.get("data")),
         (_("Training photos"), str(sum(row[2] for row in taught)) if taught else None),
         (_("Manifest, SHA-256"), training.get("manifest_sha256")),
+        (_("Snapshot of signed cases, SHA-256"), training.get("snapshot", {}).get("sha256")),
         (_("Bundle, SHA-256"), bundle.sha256),
         (_("Licence"), licence.get("bundle")),
         (_("Attribution"), licence.get("attribution")),
@@ -225,17 +232,24 @@ def _groups(figures: dict[str, Any]) -> Table | None:
     if not figures.get("groups"):
         return None
     return Table(
-        head=[_("Group"), _("n"), _("Accuracy")],
+        head=[_("Group"), _("n"), _("Recognised"), _("Cancers"), _("Flagged urgent")],
         rows=[
             [
-                f"{column}: {value}",
+                f"{GROUPS.get(column, column)}: {value.replace('_', ' ')}",
                 str(row["n"]),
-                with_interval(row, "accuracy") if row["accuracy"] is not None else _("too few to say"),
+                _enough(row, "accuracy"),
+                # Bundles of before have no figure of the cancers.
+                str(row.get("malignant_n", DASH)),
+                _enough(row, "malignant_sensitivity") if "malignant_n" in row else DASH,
             ]
             for column, values in figures["groups"].items()
             for value, row in values.items()
         ],
     )
+
+
+def _enough(row: dict[str, Any], key: str) -> str:
+    return with_interval(row, key) if row[key] is not None else _("too few to say")
 
 
 def _none(figures: dict[str, Any]) -> None:
@@ -270,6 +284,10 @@ _PLOTS: dict[str, tuple[Any, Callable[[dict[str, Any]], str], Callable[[dict[str
         _says("accuracy", "accuracy_at_80_coverage"),
         _none,
     ),
-    "groups": (gettext_lazy("Accuracy by group"), _says("accuracy"), _groups),
+    "groups": (
+        gettext_lazy("By skin type, age, body site and sex"),
+        _says("accuracy", "malignant_sensitivity"),
+        _groups,
+    ),
     "curves": (gettext_lazy("Learning curves"), _says(), _none),
 }

@@ -11,8 +11,9 @@ import numpy as np
 
 from inference.novelty import Novelty
 from inference.preprocessing import open_upright, shrink
+from inference.statistics import bootstrap, wilson
 from training.datasets import PHOTO_SUFFIXES, DataError
-from training.metrics import auc, bootstrap, wilson
+from training.metrics import auc
 
 COMPONENTS = 64
 PER_COMPONENT = 5  # photos that there must be for each, or the distance fits the photos and not their kind

@@ -14,17 +14,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from inference.decision import confidence, malignant_probability
-from training.metrics import (
-    accuracy_at_coverage,
-    auc,
-    confusion_matrix,
-    reliability,
-    roc,
-    wilson,
-)
+from inference.statistics import confusion_matrix, wilson
+from training.groups import Groups
+from training.metrics import accuracy_at_coverage, auc, reliability, roc
 
 if TYPE_CHECKING:
-    from training.tuning import Curve
+    from training.progress import Curve
 
 INK, ACCENT, SOFT, WARM = "#1f2937", "#206bc4", "#c3c9d1", "#b35309"
 WIDTH = 4.6  # inches: a column of a page, and a phone's screen
@@ -38,8 +33,9 @@ def draw_all(
     codes: tuple[str, ...],
     malignant: np.ndarray,
     urgent_threshold: float,
+    groups: Groups,
 ) -> list[Path]:
-    """confusion.svg, recall.svg, reliability.svg, coverage.svg and, with malignant classes, roc.svg in `folder`.
+    """confusion.svg, recall.svg, reliability.svg, coverage.svg, groups.svg and, with malignant classes, roc.svg.
 
     `probabilities` [n, classes] are calibrated, of photos that the model had not seen; `title` says which.
     """
@@ -50,6 +46,7 @@ def draw_all(
         "recall": recall(matrix, codes),
         "reliability": reliability_diagram(probabilities, labels),
         "coverage": coverage(probabilities, labels),
+        "groups": by_groups(groups),
     }
     if malignant[labels].any() and not malignant[labels].all():
         risk = malignant_probability(probabilities, malignant)
@@ -89,6 +86,34 @@ def recall(matrix: np.ndarray, codes: tuple[str, ...]) -> Figure:
     axes.set_yticks(range(len(codes)), codes)
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xlabel="Recognised (95 % interval)")
+    return figure
+
+
+def by_groups(groups: Groups) -> Figure:
+    """Recognised photos and flagged cancers of each group, with 95 % intervals; only n where it is too few to say."""
+    rows = [(column, value, figures) for column, values in groups.items() for value, figures in values.items()]
+    figure, both = pyplot.subplots(1, 2, figsize=(WIDTH, 0.9 + 0.22 * len(rows)), layout="constrained", sharey=True)
+    titles = (("accuracy", "n", "Recognised"), ("malignant_sensitivity", "malignant_n", "Cancers flagged"))
+    for axes, (key, n, title) in zip(both, titles, strict=True):
+        _plain(axes)
+        for place, (_column, _value, figures) in enumerate(rows):
+            if figures[key] is None:
+                said = f"too few to say, n = {figures[n]}"
+                axes.text(0.5, place, said, ha="center", va="center", fontsize=6.5, color=INK)
+                continue
+            axes.plot(figures[f"{key}_ci"], [place, place], color=ACCENT, linewidth=2)
+            axes.plot(figures[key], place, "o", color=ACCENT, markersize=4)
+            axes.text(1.02, place, f"{figures[n]}", va="center", fontsize=7, color=INK)
+        for place in range(1, len(rows)):
+            if rows[place][0] != rows[place - 1][0]:
+                axes.axhline(place - 0.5, color=SOFT, linewidth=0.8)
+        axes.set(xlim=(0, 1), xticks=(0, 0.5, 1))
+        axes.set_xlabel(f"{title}, n", fontsize=8)
+        axes.tick_params(labelsize=7)
+    both[0].set_yticks(
+        range(len(rows)), [f"{column.replace('_', ' ')} {value.replace('_', ' ')}" for column, value, _figures in rows]
+    )
+    both[0].set_ylim(len(rows) - 0.5, -0.5)
     return figure
 
 

@@ -4,10 +4,36 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TextIO
+
+import numpy as np
 
 WIDTH = 28
 QUIET_SECONDS = 10.0  # how often a log file, where a bar cannot move, gets a line
+
+
+@dataclass
+class Curve:
+    """Per epoch: training loss, held-out loss and held-out balanced accuracy (empty without held-out photos)."""
+
+    loss: list[float] = field(default_factory=list)
+    held_loss: list[float] = field(default_factory=list)
+    held_balanced_accuracy: list[float] = field(default_factory=list)
+
+    @property
+    def best_epoch(self) -> int:
+        return int(np.argmin(self.held_loss)) + 1 if self.held_loss else len(self.loss)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a run that is to come: so many units of work, each of about so many seconds."""
+
+    name: str
+    units: int
+    seconds: float
 
 
 class Report:
@@ -18,6 +44,12 @@ class Report:
 
     def step(self, stage: str, done: int, total: int, text: str = "") -> None:
         """How far a stage has come; the last call has done == total."""
+
+    def plan(self, stages: Sequence[Stage]) -> None:
+        """The stages that are to come, in order, as soon as they are known."""
+
+    def epoch(self, fit: str, number: int, curve: Curve) -> None:
+        """A fit has gone through its photos once more."""
 
 
 class ConsoleReport(Report):

@@ -1,14 +1,13 @@
-"""What a training run is asked for, and the check of its data.  Loads no Keras, so a refusal comes at once."""
+"""What a training run is asked for.  Loads neither Keras nor the record: pages and tools read it too."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
-from inference.bundle import BundleClass, BundleError
-from training.classes import code_of, describe
-from training.datasets import DataSet, check, load
-from training.progress import Report
+from django.utils import timezone
 
 NETWORKS = ("lite2", "lite0", "student")  # the first is the default
 
@@ -29,8 +28,8 @@ class Recipe:
 
 
 def quick_recipe() -> Recipe:
-    """The head alone on frozen features: two views, a head can take a larger step."""
-    return Recipe(epochs=30, learning_rate=2e-3, views=2)
+    """The head alone on frozen features of the photo as it is: a head can take a larger step."""
+    return Recipe(epochs=30, learning_rate=2e-3, views=1)
 
 
 def student_recipe() -> Recipe:
@@ -49,7 +48,7 @@ def recipe_of(network: str, quick: bool = False) -> Recipe:
 class Options:
     """What `train` was asked for."""
 
-    data: Path
+    data: Path | None  # a folder; None: signed cases alone
     name: str
     out: Path
     network: str = "lite2"
@@ -62,6 +61,13 @@ class Options:
     attribution: str = ""
     tune_from: int | None = None  # block; None is the network's own choice
     recipe: Recipe = field(default_factory=Recipe)
+    snapshot: UUID | None = None  # signed cases; None: a folder alone
+
+    @property
+    def data_name(self) -> str:
+        """What the model learns from, for its description."""
+        parts = [self.data.resolve().name] if self.data else []
+        return " + ".join(parts + (["signed cases"] if self.snapshot else []))
 
     @property
     def cut(self) -> str | None:
@@ -75,24 +81,8 @@ class Options:
         return self.out / "bundle"
 
 
-def checked_data(options: Options, report: Report) -> tuple[DataSet, tuple[BundleClass, ...]]:
-    """The data set and its classes, counted aloud.
-
-    Raises DataError or BundleError, in one sentence, for what cannot work.
-    """
-    if options.bundle.exists():
-        raise BundleError(f"{options.bundle} exists already: choose another --name or --out.")
-    dataset = load(options.data, code_of)
-    report.say(f"{'split':<12} {'class':<24} {'photos':>7} {'patients':>9}")
-    for split, label, photos, patients in dataset.counts():
-        report.say(f"{split:<12} {label:<24} {photos:>7} {patients:>9}")
-    for note in dataset.notes:
-        report.say(note)
-    check(dataset, options.splits)
-    classes, unsaid = describe(dataset.labels, options.malignant)
-    if unsaid:
-        report.say(
-            f"The condition vocabulary does not say, so these count as benign: {', '.join(unsaid)}. "
-            "If one of them is malignant, name it with --malignant."
-        )
-    return dataset, classes
+def default_name(network: str, data: Path | None) -> str:
+    """A name that says what was trained on what, and when."""
+    slug = re.sub(r"[^a-z0-9]+", "-", data.resolve().name.lower()).strip("-")[:40] if data else "cases"
+    slug = slug or "data"
+    return f"{network}-{slug}-{timezone.localtime():%Y%m%d-%H%M%S}"

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from training import comparisons
+from training import comparisons, runs, trainer
 
 
 @shared_task
@@ -13,5 +13,11 @@ def compare(comparison_id: str) -> None:
 
 
 @shared_task
-def sweep_comparisons() -> None:
+def train(run_id: str) -> None:
+    trainer.work(UUID(run_id))
+
+
+@shared_task
+def sweep() -> None:
     comparisons.sweep()
+    runs.sweep()

@@ -1,4 +1,8 @@
-"""The frozen test sets on which models are compared: the splits of the folder that the operator set aside."""
+"""The frozen test sets on which models are compared: splits of the folder that the operator set aside, and the signed
+cases that no model learns from (training/snapshots.py).
+
+Cases are a test set only where there is one clinic: every clinic's leads see every comparison.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,11 +10,15 @@ from pathlib import Path
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from accounts.models import Clinic
+from training import snapshots
 from training.classes import code_of
 from training.datasets import DataError, DataSet
 from training.datasets import load as load_folder
+from training.models import Split
 
-_FOLDER = "folder:"
+_FOLDER, _CASES = "folder:", "cases"
+_HELD_OUT = (Split.VAL, Split.TEST)
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,23 @@ class TestSet:
 
 
 def available() -> list[TestSet]:
-    """What can be chosen just now; looks at folder names only."""
+    """What can be chosen just now; looks at folder names, and whether a signed case is held out."""
+    return _folders() + _cases()
+
+
+def is_of_cases(key: str) -> bool:
+    return key == _CASES
+
+
+def _cases() -> list[TestSet]:
+    if Clinic.objects.count() != 1:
+        return []
+    patients = snapshots.eligible().values_list("case__lesion__patient", flat=True)
+    held_out = any(snapshots.split_of(patient) in _HELD_OUT for patient in patients.iterator())
+    return [TestSet(_CASES, _("Signed cases that were held out"))] if held_out else []
+
+
+def _folders() -> list[TestSet]:
     folder = _folder()
     if folder is None:
         return []
@@ -41,16 +65,26 @@ def available() -> list[TestSet]:
     return [TestSet(f"{_FOLDER}{name}", f"{folder.name}, {name}") for name in (held_out or ["all"])]
 
 
-def load(key: str) -> tuple[DataSet, str]:
-    """The data set that a test set is a split of, and the split's name.
+def load(key: str, by: str) -> tuple[DataSet, str]:
+    """The data set that a test set is a split of, and the split's name.  Signed cases are frozen as they are now.
 
     Raises:
         DataError: there is none of that key, or its folder does not hold one.
     """
+    if is_of_cases(key):
+        return _held_out_cases(by)
     folder = _folder()
     if folder is None or not key.startswith(_FOLDER):
         raise DataError(_("There is no such test set: set EVALUATION_DATA_DIR to a folder of held-out photos."))
     return load_folder(folder, code_of), key.removeprefix(_FOLDER)
+
+
+def _held_out_cases(by: str) -> tuple[DataSet, str]:
+    dataset = snapshots.dataset(snapshots.take(by=by))
+    held_out = [split for split in _HELD_OUT if split in dataset.splits]
+    if not held_out:
+        raise DataError(_("No signed case is held out yet: sign more cases first."))
+    return dataset, ",".join(held_out)
 
 
 def _folder() -> Path | None:

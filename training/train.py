@@ -26,15 +26,19 @@ from inference.engine import Engine
 from inference.novelty import Novelty
 from training import novelty, plots
 from training.calibration import ANSWERED, SENSITIVITY, Fusion, choose_thresholds, fit_fusion
+from training.checkpoints import Checkpoints, of_run
 from training.crossvalidation import cross_validate, out_of_fold
 from training.datasets import DataSet, check, decode
 from training.evaluation import figures, score
 from training.export import export
+from training.groups import by_group
 from training.metrics import Thresholds, measure, measure_repeats
 from training.model_card import model_card
 from training.network import Network, build, input_size
+from training.pace import FINAL_FIT, stages
 from training.progress import Report
 from training.recipe import Options, Recipe
+from training.snapshots import facts as snapshot_facts
 from training.spec import describe_bundle
 from training.tuning import cache_features, limit_threads, pooled_features, tune_average
 
@@ -59,25 +63,30 @@ class Material:
 
 
 def run(options: Options, dataset: DataSet, classes: tuple[BundleClass, ...], report: Report) -> Bundle:
-    """Train on what `checked_data` returned, export, measure and write the bundle.
+    """Train on what `checked_data` returned, export, measure and write the bundle; an unfinished run is gone on with.
 
     Raises DataError, ExportError or BundleError, each with one sentence.
     """
+    with of_run(options, dataset) as kept:
+        return _run(options, dataset, classes, report, kept)
+
+
+def _run(
+    options: Options, dataset: DataSet, classes: tuple[BundleClass, ...], report: Report, kept: Checkpoints
+) -> Bundle:
     started = time.monotonic()
+    measured = sum(len(dataset.split(name).examples) for name in _measured_on(options, dataset))
+    report.plan(stages(options, len(dataset.split(options.splits).examples), measured))
     material = prepare(options, dataset, classes, report)
     labels, codes, malignant = material.labels, material.codes, material.malignant
     network = build(options.network, len(classes), material.encoding.width, options.cut)
-    options.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".cache-", dir=options.out) as cache:
-        views = cache_features(network, material.pixels, options.recipe.views, options.seed, Path(cache), report)
-        validation = cross_validate(network, views, labels, material.training, options, report)
-        final = replace(options.recipe, epochs=validation.epochs)
-        everyone, nobody = np.arange(len(labels)), np.arange(0)
-        curves = tune_average(
-            network.tail(), views, labels, everyone, nobody, final, options.seed, report, "All training photos"
-        )
-        check = fit_novelty(network, views, validation.fold, material, options, report)
-        del views
+    views = cache_features(network, material.pixels, options.recipe.views, options.seed, kept.folder, report)
+    validation = cross_validate(network, views, labels, material.training, options, report, kept)
+    final = replace(options.recipe, epochs=validation.epochs)
+    everyone, nobody = np.arange(len(labels)), np.arange(0)
+    curves = tune_average(network.tail(), views, labels, everyone, nobody, final, options.seed, report, FINAL_FIT, kept)
+    check = fit_novelty(network, views, validation.fold, material, options, report)
+    del views
 
     fusion = fit_fusion(
         validation.photo, material.answers, labels, material.encoding, options.seed, options.recipe.tilt
@@ -95,11 +104,13 @@ def run(options: Options, dataset: DataSet, classes: tuple[BundleClass, ...], re
             ("cross_validation_photo_alone", held_out.alone),
         )
     }
+    groups = by_group(material.training.examples, labels, held_out.fused, malignant, held_out.thresholds.urgent)
+    metrics["cross_validation"]["groups"] = groups
     drawings = [
         plots.learning_curves(options.out / "curves.svg", [*validation.curves, *curves]),
         *plots.draw_all(
             options.out, "Cross-validation, with answers", held_out.fused, labels, tuple(codes), malignant,
-            float(thresholds.urgent),
+            float(thresholds.urgent), groups,
         ),
     ]  # fmt: skip
     bundle = write_bundle(
@@ -118,6 +129,12 @@ def run(options: Options, dataset: DataSet, classes: tuple[BundleClass, ...], re
     )
     report.say(f"Done in {(time.monotonic() - started) / 60:.1f} minutes: {options.out}")
     return bundle
+
+
+def _measured_on(options: Options, dataset: DataSet) -> list[str]:
+    """The held-out splits that are not learnt from."""
+    learnt = dataset.splits if options.splits == "all" else options.splits.split(",")
+    return [split for split in HELD_OUT_SPLITS if split in dataset.splits and split not in learnt]
 
 
 def measure_recipe(
@@ -141,7 +158,7 @@ def measure_recipe(
             )
         del views
     return {
-        "data": options.data.resolve().name,
+        "data": options.data_name,
         "splits": options.splits,
         "manifest_sha256": dataset.split(options.splits).manifest_hash(),
         "network": options.network,
@@ -265,25 +282,27 @@ def write_bundle(
             "folds": options.folds,
             "splits": options.splits,
             "recipe": asdict(final),
-            "data": options.data.name,
+            "data": options.data_name,
+            **snapshot_facts(options.snapshot),
             "manifest_sha256": dataset.manifest_hash(),
             "counts": [list(row) for row in dataset.counts()],
         },
     )
     with tempfile.TemporaryDirectory(prefix=".export-", dir=options.out) as temporary:
         report.say("Exporting …")
+        report.step("Exporting", 0, 1)
         files = export(network.model, Path(temporary))
+        report.step("Exporting", 1, 1)
         files |= {f"{bundles.PLOT_PREFIX}{each.name}": each for each in drawings}
         if check:
             files[bundles.NOVELTY_FILE] = Path(temporary) / bundles.NOVELTY_FILE
             check.novelty.save(files[bundles.NOVELTY_FILE])
         draft = bundles.write(Path(temporary) / "draft", {**spec, "metrics": {}}, files)
         engine = Engine(Bundle.load(draft))
-        for split in HELD_OUT_SPLITS:
-            if split in dataset.splits and split not in options.splits.split(","):
-                held_out = dataset.split(split)
-                metrics[split] = figures(engine.bundle, score(engine, held_out, report=report))
-                metrics[f"{split}_photo_alone"] = figures(engine.bundle, score(engine, held_out, with_answers=False))
+        for split in _measured_on(options, dataset):
+            held_out = dataset.split(split)
+            metrics[split] = figures(engine.bundle, score(engine, held_out, report=report))
+            metrics[f"{split}_photo_alone"] = figures(engine.bundle, score(engine, held_out, with_answers=False))
         for figures_of_split in metrics.values():
             for key in ("model", "bundle_sha256"):  # of the draft, not of the bundle
                 figures_of_split.pop(key, None)

@@ -7,8 +7,10 @@ run about as dear as a plain one.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import keras
@@ -17,25 +19,13 @@ import tensorflow as tf
 
 from inference.preprocessing import model_units
 from training.augmentation import vary
+from training.checkpoints import Checkpoints
 from training.network import Network
-from training.progress import Report
+from training.progress import Curve, Report
 from training.recipe import Recipe
 
 BATCH = 32
 CACHE_BYTES = 4 * 2**30
-
-
-@dataclass
-class Curve:
-    """Per epoch: training loss, held-out loss and held-out balanced accuracy (empty without held-out photos)."""
-
-    loss: list[float] = field(default_factory=list)
-    held_loss: list[float] = field(default_factory=list)
-    held_balanced_accuracy: list[float] = field(default_factory=list)
-
-    @property
-    def best_epoch(self) -> int:
-        return int(np.argmin(self.held_loss)) + 1 if self.held_loss else len(self.loss)
 
 
 def limit_threads(threads: int) -> None:
@@ -51,15 +41,25 @@ def limit_threads(threads: int) -> None:
 def cache_features(
     network: Network, pixels: np.ndarray, views: int, seed: int, folder: Path, report: Report
 ) -> np.ndarray:
-    """Features of varied views of every photo, float16 [views, n, ...] in a file; view 0 is the photo itself."""
+    """Features of varied views of every photo, float16 [views, n, ...] in a file; view 0 is the photo itself.
+
+    Views that an earlier call with the same arguments has written into `folder` are not computed again.
+    """
     trunk = network.trunk()
     shape = tuple(trunk.output.shape[1:]) if trunk is not None else pixels.shape[1:]
     affordable = CACHE_BYTES // (2 * len(pixels) * int(np.prod(shape)))
-    views = int(max(2, min(views, affordable)))
-    features = np.lib.format.open_memmap(folder / "features.npy", "w+", np.float16, (views, len(pixels), *shape))
-    forward = tf.function(lambda batch: trunk(batch, training=False)) if trunk is not None else None
+    views = int(max(1, min(views, affordable)))
+    file, progress = folder / "features.npy", folder / "features.json"
     rng = np.random.default_rng(seed)
-    for view in range(views):
+    written = 0
+    if progress.exists() and file.exists():
+        before = json.loads(progress.read_text(encoding="ascii"))
+        written, rng.bit_generator.state = before["views"], before["random"]
+        features = np.lib.format.open_memmap(file, "r+")
+    else:
+        features = np.lib.format.open_memmap(file, "w+", np.float16, (views, len(pixels), *shape))
+    forward = tf.function(lambda batch: trunk(batch, training=False)) if trunk is not None else None
+    for view in range(written, views):
         for start in range(0, len(pixels), BATCH):
             chosen = pixels[start : start + BATCH]
             if view > 0:
@@ -67,6 +67,10 @@ def cache_features(
             units = model_units(chosen)
             features[view, start : start + BATCH] = units if forward is None else forward(tf.constant(units)).numpy()
             report.step("Features", view * len(pixels) + min(start + BATCH, len(pixels)), views * len(pixels))
+        features.flush()
+        fresh = progress.with_suffix(".partial")
+        fresh.write_text(json.dumps({"views": view + 1, "random": rng.bit_generator.state}), encoding="ascii")
+        fresh.replace(progress)
     return features
 
 
@@ -86,12 +90,15 @@ def tune(
     recipe: Recipe,
     seed: int,
     on_epoch: Callable[[int, Curve], None] = lambda epoch, curve: None,
+    checkpoints: Checkpoints | None = None,
+    name: str = "fit",
 ) -> Curve:
     """Train `tail` in place on the photos `chosen`, watching its loss on the photos `held`, if any.
 
     AdamW with a warm-up epoch and a cosine to zero, gradients clipped to norm 1, the moving average of the weights
     in use.  With held-out photos, it stops when their loss has not improved for a quarter of the epochs and goes
-    back to the best.  The same seed gives the same weights on the same machine.
+    back to the best.  The same seed gives the same weights on the same machine, also where the fit called `name`
+    was broken off and goes on from its checkpoint.
     """
     rng = np.random.default_rng(seed)
     classes = tail.output.shape[-1]
@@ -124,8 +131,11 @@ def tune(
 
     forward = _forward(tail)
     smooth = np.eye(classes, dtype=np.float32) * (1 - recipe.label_smoothing) + recipe.label_smoothing / classes
-    curve, best, best_loss, taken = Curve(), None, np.inf, 0
-    for epoch in range(1, recipe.epochs + 1):
+    fit = _Fit(variables, averages, optimizer, rng)
+    if checkpoints:
+        fit.go_on_from(checkpoints.load(name))
+    curve = fit.curve
+    while not _is_over(curve, recipe):
         losses = []
         order = rng.permutation(chosen)
         for start in range(0, len(order), BATCH):
@@ -134,22 +144,64 @@ def tune(
                 photos = np.concatenate([photos, rng.choice(chosen, BATCH - len(photos))])
             batch = features[rng.integers(len(features), size=BATCH), photos]
             target, weight = smooth[labels[photos]], weights[labels[photos]]
-            taken += 1
-            decay = np.float32(min(recipe.average, (1 + taken) / (10 + taken)))
+            fit.taken += 1
+            decay = np.float32(min(recipe.average, (1 + fit.taken) / (10 + fit.taken)))
             losses.append(step(tf.constant(batch), tf.constant(target), tf.constant(weight), tf.constant(decay)))
         curve.loss.append(float(np.mean([float(loss) for loss in losses])))
         if len(held):
             raw = [variable.numpy() for variable in variables]
             _assign(variables, averages)
             _measure_held(_logits(forward, features[0], held), labels[held], curve)
-            if curve.held_loss[-1] < best_loss:
-                best, best_loss = [average.numpy() for average in averages], curve.held_loss[-1]
+            if curve.best_epoch == len(curve.loss):
+                fit.best = [average.numpy() for average in averages]
             _assign(variables, raw)
-        on_epoch(epoch, curve)
-        if len(held) and epoch - curve.best_epoch >= max(4, recipe.epochs // 4):
-            break
-    _assign(variables, averages if best is None else best)
+        if checkpoints and checkpoints.is_due():
+            checkpoints.save(name, fit.state())
+        on_epoch(len(curve.loss), curve)
+    _assign(variables, averages if fit.best is None else fit.best)
+    if checkpoints:
+        checkpoints.save(name, fit.state())
     return curve
+
+
+@dataclass
+class _Fit:
+    """All that changes while a tail is tuned."""
+
+    variables: list
+    averages: list
+    optimizer: keras.optimizers.Optimizer
+    rng: np.random.Generator
+    curve: Curve = field(default_factory=Curve)
+    best: list[np.ndarray] | None = None
+    taken: int = 0
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What `go_on_from` needs."""
+        told = {"random": self.rng.bit_generator.state, "curve": asdict(self.curve), "taken": self.taken}
+        parts = {"raw": self.variables, "mean": self.averages, "optimizer": self.optimizer.variables}
+        arrays = {f"{part}-{i}": each.numpy() for part, those in parts.items() for i, each in enumerate(those)}
+        best = {f"best-{i}": each for i, each in enumerate(self.best or [])}
+        return {"told": np.array(json.dumps(told)), **arrays, **best}
+
+    def go_on_from(self, state: dict[str, np.ndarray]) -> None:
+        """Where a fit of the same data and recipe was; an empty state is its beginning."""
+        if not state:
+            return
+        told = json.loads(str(state["told"]))
+        self.rng.bit_generator.state = told["random"]
+        self.curve, self.taken = Curve(**told["curve"]), told["taken"]
+        for part, those in (("raw", self.variables), ("mean", self.averages), ("optimizer", self.optimizer.variables)):
+            _assign(those, [state[f"{part}-{i}"] for i in range(len(those))])
+        if "best-0" in state:
+            self.best = [state[f"best-{i}"] for i in range(len(self.variables))]
+
+
+def _is_over(curve: Curve, recipe: Recipe) -> bool:
+    """After the last epoch, or where held-out photos have not gained for a quarter of the epochs."""
+    epoch = len(curve.loss)
+    waits = bool(curve.held_loss) and epoch - curve.best_epoch >= max(4, recipe.epochs // 4)
+    return epoch >= recipe.epochs or waits
 
 
 def tune_average(
@@ -162,6 +214,7 @@ def tune_average(
     seed: int,
     report: Report,
     stage: str,
+    checkpoints: Checkpoints | None = None,
 ) -> list[Curve]:
     """`tune` from the same start `recipe.fits` times in other orders, and leave the mean of the weights in `tail`.
 
@@ -179,8 +232,12 @@ def tune_average(
         def told(epoch: int, curve: Curve, name: str = name) -> None:
             loss = f"held-out loss {curve.held_loss[-1]:.3f}" if curve.held_loss else f"loss {curve.loss[-1]:.3f}"
             report.step(name, epoch, recipe.epochs, loss)
+            report.epoch(name, epoch, curve)
 
-        curves.append(tune(tail, features, labels, chosen, held, recipe, seed + 1000 * fit, told))
+        file = re.sub(r"\W+", "-", name).lower()
+        order = seed + 1000 * fit
+        curves.append(tune(tail, features, labels, chosen, held, recipe, order, told, checkpoints, file))
+        report.epoch(name, len(curves[-1].loss), curves[-1])  # of a fit that was finished before, too
         total = [sum_ + variable.numpy() for sum_, variable in zip(total, variables, strict=True)]
     _assign(variables, [each / recipe.fits for each in total])
     return curves

@@ -1,8 +1,13 @@
 from django.urls import path
 
-from training.views import comparisons, models, promotion
+from training.views import comparisons, models, promotion, runs
 
 urlpatterns = [
+    path("training/", runs.training_list, name="training_list"),
+    path("training/new/", runs.training_new, name="training_new"),
+    path("training/<uuid:run_id>/", runs.training_run, name="training_run"),
+    path("training/<uuid:run_id>/cancel/", runs.training_cancel, name="training_cancel"),
+    path("training/<uuid:run_id>/again/", runs.training_again, name="training_again"),
     path("models/", models.model_list, name="model_list"),
     path("models/rollback/", promotion.models_rollback, name="models_rollback"),
     path("models/comparisons/<uuid:comparison_id>/", comparisons.comparison_detail, name="comparison_detail"),

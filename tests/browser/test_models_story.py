@@ -1,61 +1,71 @@
-"""A model's life in a real browser: trained on drawn photos, compared, promoted, asked about a patient, rolled back."""
+"""A model's life in a real browser: trained on photos and signed cases, compared, promoted, asked, rolled back."""
 
 import io
 import os
 import re
-import subprocess
-import sys
-from pathlib import Path
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.conf import settings as project
+from django.conf import settings
+from django.db import connection
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from cases import conditions, intake, predictions, rescoring
-from cases.models import Case, Prediction
+from cases import conditions, intake, lifecycle, patients, predictions, rescoring
+from cases.models import Case, Consent, Patient, Prediction
 from inference import promotion, registry
 from inference.models import Activation, Comparison, ModelVersion
 from tests.cases.test_rescoring import signed_case
-from tests.cast import make_case
+from tests.cast import make_case, make_patient
 from tests.inference import small_bundle
 from tests.training import drawn
-from training import comparisons
+from tests.training.test_snapshots import sign
+from training import comparisons, trainer
+from training.models import TrainingRun
 
 pytestmark = pytest.mark.one_pair
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
-def train(folder: Path, data: Path, name: str) -> Path:
-    """The command as an operator gives it, in a process of its own; the bundle's folder."""
-    run = subprocess.run(
-        [
-            *(sys.executable, "-m", "django", "train", "--data", str(data), "--network", "student", "--epochs", "8"),
-            *("--folds", "2", "--name", name, "--out", str(folder / "out")),
-        ],
-        cwd=project.BASE_DIR,
-        env={
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "skinclinic.settings",
-            "DATABASE_URL": f"sqlite:///{folder / 'empty.sqlite3'}",
-            "VAR_DIR": str(folder / "var"),
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-        },
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr[-2000:]
-    return folder / "out" / "bundle"
+@contextmanager
+def training_worker(run: TrainingRun, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Carries the run out as the training worker does, in a process of its own on this test's database."""
+    database = connection.settings_dict["NAME"]
+    own = {
+        **os.environ,
+        "DATABASE_URL": f"sqlite:///{database}",
+        "VAR_DIR": str(settings.VAR),
+        "BUNDLE_ROOT": str(settings.BUNDLE_ROOT),
+        "MEDIA_ROOT": str(settings.MEDIA_ROOT),
+        "TRAINING_DATA_DIR": settings.TRAINING_DATA_DIR,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    monkeypatch.setattr(trainer, "environment", lambda: own)
+    monkeypatch.setattr(trainer, "NICENESS", 0)  # other tests beside this one would never let it have its turn
+
+    def work() -> None:
+        try:
+            trainer.work(run.id)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(120)
 
 
 @pytest.fixture
 def held_out(settings, tmp_path) -> None:
     settings.BUNDLE_ROOT = tmp_path / "bundles"
     data = drawn.folder(tmp_path / "drawn", {"NEV": 40, "MEL": 40}, splits=("train", "test"))
-    settings.EVALUATION_DATA_DIR = str(data)
+    settings.EVALUATION_DATA_DIR = settings.TRAINING_DATA_DIR = str(data)
+    settings.VAR = tmp_path / "var"
 
 
 @pytest.fixture
@@ -75,9 +85,9 @@ def looks_right(page: Page) -> None:
         assert found == []
 
 
-def new_photo(cast, seed: int) -> Case:
+def new_photo(cast, seed: int, patient: Patient | None = None) -> Case:
     """A case with one drawn photo, whose prediction is computed as a worker would."""
-    case = make_case(cast)
+    case = make_case(cast, patient)
     content = io.BytesIO()
     drawn.photo("MEL", seed, side=400).save(content, "JPEG")
     content.seek(0)
@@ -86,19 +96,48 @@ def new_photo(cast, seed: int) -> Case:
     return case
 
 
+def lesson(cast, seed: int) -> Patient:
+    """A patient with a photo to learn from: of a signed case, with consent to training use."""
+    patient = make_patient(cast, training_consent=Consent.GRANTED)
+    case = lifecycle.send(new_photo(cast, seed, patient).id)
+    sign(case, "MEL", cast.doctor)
+    return patient
+
+
 def model_named_on(page: Page, case: Case) -> str:
     page.goto(reverse("case_detail", args=[case.id]))
     return page.locator("#opinion").inner_text()
 
 
-def test_train_compare_promote_predict_roll_back(alma, active, browse_as, tmp_path, settings):
+def test_train_compare_promote_predict_roll_back(alma, active, browse_as, monkeypatch):
     conditions.load_vocabulary()
-    candidate = registry.register(train(tmp_path, Path(settings.EVALUATION_DATA_DIR), "drawn-1"))
+    learnt_from = [lesson(alma, seed) for seed in (301, 302)]
     page = browse_as(alma.lead)
     page.goto(reverse("home"))
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Models").click()
     looks_right(page)
-    page.get_by_role("link", name="drawn-1").click()
+
+    # --- Trained ------------------------------------------------------------------------------------
+    page.get_by_role("link", name="Train a model").click()
+    expect(page.get_by_text("2 close-ups of 2 patients may be learnt from")).to_be_visible()
+    expect(page.get_by_label("Both")).to_be_checked()
+    page.get_by_label("Small network").check()
+    page.get_by_label("Name of the new model").fill("Drawn 1")
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_text("lower-case letters, digits, dashes").first).to_be_visible()
+    looks_right(page)
+    page.get_by_label("Name of the new model").fill("drawn-1")
+    page.get_by_label("Most epochs").fill("12")
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_text("It waits for the training worker")).to_be_visible()
+    with training_worker(TrainingRun.objects.get(), monkeypatch):
+        expect(page.get_by_text(re.compile("left$"))).to_be_visible(timeout=120_000)
+        expect(page.get_by_text("drawn-1 is a candidate now")).to_be_visible(timeout=120_000)
+    candidate = ModelVersion.objects.get(name="drawn-1")
+    expect(page.get_by_role("img", name=re.compile("Loss over 12 epochs"))).to_be_visible()
+    expect(page.get_by_text("2 photos of 2 patients", exact=True)).to_be_visible()
+    looks_right(page)
+    page.get_by_role("link", name="Look at drawn-1").click()
 
     # --- What it is ---------------------------------------------------------------------------------
     expect(page.get_by_role("heading", name="drawn-1", exact=True)).to_be_visible()
@@ -133,6 +172,11 @@ def test_train_compare_promote_predict_roll_back(alma, active, browse_as, tmp_pa
     assert "drawn-1" in model_named_on(page, case)
     case.refresh_from_db()
     assert case.flagged_by_ai
+
+    # --- Learnt from one who would rather not -------------------------------------------------------
+    patients.record_consent(learnt_from[0], "training", Consent.REFUSED, alma.staff)
+    page.goto(reverse("model_detail", args=[candidate.id]))
+    expect(page.get_by_text("1 patient whose photos this model was made with took the consent")).to_be_visible()
 
     # --- Rolled back --------------------------------------------------------------------------------
     page.goto(reverse("model_list"))

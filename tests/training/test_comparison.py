@@ -5,11 +5,11 @@ import pytest
 
 from inference.bundle import TRAINING_PHOTOS_FILE, Bundle
 from inference.engine import Engine
+from inference.statistics import Z95
 from tests.inference import small_bundle
 from tests.training import drawn
 from training.comparison import Side, compare, mcnemar, overlap, paired_figures, paired_rate, tango
 from training.datasets import DataError, load
-from training.metrics import Z95
 from training.progress import Report
 
 

@@ -7,13 +7,16 @@ from django.db import IntegrityError
 from django.urls import reverse
 from django.utils import timezone
 
+from cases.models import LesionImage
 from inference import promotion, registry
 from inference.models import Comparison, ComparisonState, ModelVersion
-from tests.cast import make_person
+from tests.cast import make_clinic, make_person
 from tests.inference import small_bundle
 from tests.inference.registered import TOO_FEW, WORSE, compared, version
 from tests.training import drawn
+from tests.training.test_snapshots import signed
 from training import comparisons, tasks, testsets
+from training.models import Snapshot
 from training.progress import Report
 
 pytestmark = pytest.mark.django_db
@@ -68,6 +71,26 @@ def test_what_was_trained_on_is_not_offered_as_a_test(settings, data, tmp_path):
         assert testsets.available() == []
 
 
+def test_the_signed_cases_that_are_held_out_are_a_test_set_of_an_only_clinic(alma, candidate, tmp_path, monkeypatch):
+    """With two clinics they are none, since every comparison is everybody's to see."""
+    assert [each.key for each in testsets.available()] == ["folder:test", "folder:val"]
+    for number, code in enumerate(["NEV", "MEL"] * 12):
+        case = signed(alma, code)
+        (tmp_path / "media").mkdir(exist_ok=True)
+        drawn.photo(code, number).save(tmp_path / "media" / f"{number}.png")
+        LesionImage.objects.filter(case=case).update(derivative=f"{number}.png")
+    assert testsets.available()[-1].key == "cases"
+    asked = comparisons.request(candidate, source="cases", by="Somebody")
+    assert comparisons.run(asked.id)
+    done, held_out = fresh(asked), Snapshot.objects.get().photos.exclude(split="train").count()
+    assert (done.state, done.n, done.data) == (DONE, held_out, "Signed cases that were held out")
+    assert any("may have seen the opinion of small-1" in sentence for sentence in comparisons.cautions(done))
+    make_clinic("Brno")
+    assert [each.key for each in testsets.available()] == ["folder:test", "folder:val"]
+    with pytest.raises(comparisons.ComparisonRefused, match="Choose one of the test sets"):
+        comparisons.request(candidate, source="cases", by="Somebody")
+
+
 # --- The job ---------------------------------------------------------------------------------------------------
 
 
@@ -95,7 +118,7 @@ def test_what_cannot_be_compared_is_refused_in_words(candidate, data):
 def test_a_worker_measures_both_and_keeps_the_result_under_the_test_sets_hash(asked, data):
     tasks.compare(str(asked.id))
     done = fresh(asked)
-    whole, split = testsets.load("folder:test")
+    whole, split = testsets.load("folder:test", "Somebody")
     assert (done.state, done.n, done.done, done.total) == (DONE, 10, 20, 20)
     assert done.manifest_sha256 == whole.split(split).manifest_hash()
     assert done.figures["overlap"] == {"candidate": None, "baseline": None}
@@ -152,7 +175,7 @@ def test_the_sweep_takes_up_what_lost_its_worker_and_gives_up_after_three(asked,
         assert comparisons._claim(asked.id).attempts == attempt
         assert comparisons.sweep() == 0
         Comparison.objects.filter(id=asked.id).update(lease_until=past)
-        tasks.sweep_comparisons()
+        tasks.sweep()
     assert [each[1] for each in sent] == [str(asked.id)] * 2
     assert "three times" in fresh(asked).reason
 
@@ -250,7 +273,7 @@ def test_who_leads_one_clinic_of_two_does_not_decide_for_the_other(alma, brno, s
 
 
 def test_the_report_is_the_same_for_the_command_line(candidate):
-    whole, split = testsets.load("folder:test")
+    whole, split = testsets.load("folder:test", "Somebody")
     stored = comparisons.run_now(candidate, registry.active(), whole, split, by="Somebody", report=Report())
     assert (stored.state, stored.source, stored.n) == (DONE, "", 10)
     assert promotion.judge(stored).verdict in ("too_few", "worse")

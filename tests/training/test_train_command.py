@@ -38,7 +38,8 @@ def train(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.fixture(scope="module")
+# Of the session, since tests with and without a database do not follow each other, and a module's would run twice.
+@pytest.fixture(scope="session")
 def student(tmp_path_factory):
     """One run of the small network: (folder, data, what it said)."""
     folder = tmp_path_factory.mktemp("student")
@@ -66,13 +67,15 @@ def test_it_says_when_there_is_no_database_to_register_in(student):
 
 def test_it_leaves_pictures_a_card_and_no_litter(student):
     out, _data, _said = student
-    drawings = {"confusion.svg", "recall.svg", "reliability.svg", "coverage.svg", "roc.svg", "curves.svg"}
+    drawings = {"confusion.svg", "recall.svg", "reliability.svg", "coverage.svg", "roc.svg", "curves.svg", "groups.svg"}
     assert {each.name for each in out.iterdir()} == {"bundle", *drawings}
     for name in drawings:
         assert (out / name).read_text(encoding="utf-8").rstrip().endswith("</svg>")
     card = (out / "bundle" / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert ATTRIBUTION in card
     assert "| MEL | Melanoma | C43.9 | yes |" in card
+    assert "| sex | female | 24 | " in card
+    assert "| age | 80+ | 0 |" not in card
 
 
 def test_it_learned_to_tell_the_drawings_apart(student):
@@ -120,6 +123,11 @@ def test_a_taken_folder_is_refused_in_one_sentence(student):
     out, data, _said = student
     with pytest.raises(CommandError, match=r"bundle exists already: choose another --name or --out\.$"):
         call_command("train", data=data, out=out)
+
+
+def test_without_an_unfinished_run_there_is_nothing_to_go_on_with():
+    with pytest.raises(CommandError, match=r"^There is no unfinished run to go on with in "):
+        call_command("train", resume=True, name="never-begun")
 
 
 def test_a_hopeless_data_set_is_refused_in_one_sentence(tmp_path):

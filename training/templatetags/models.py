@@ -2,7 +2,7 @@
 
 from django import template
 
-from training.agreement import Share
+from inference.statistics import Share
 from training.model_page import DASH, number
 
 register = template.Library()

@@ -16,11 +16,11 @@ from accounts.roles import Capability
 from cases import rescoring
 from cases.views.doors import signed_in_person
 from inference import promotion, registry
+from inference.known import bundle_of, card_of
 from inference.models import Activation, ActivationKind, Comparison, ModelState, ModelVersion
-from training import agreement, model_page, testsets
+from training import access, agreement, model_page, snapshots, testsets
 from training.card import html
 from training.forms import CompareForm, ReasonForm
-from training.versions import bundle_of, card_of
 from training.views.doors import counted_clinics, find_version, may_see
 
 PLOT_CACHE = "private, max-age=3600"
@@ -34,8 +34,9 @@ def model_list(request: HttpRequest) -> HttpResponse:
     versions = list(ModelVersion.objects.order_by("-created_at"))
     versions.sort(key=lambda version: _ORDER[version.state])
     active = next((version for version in versions if version.state == ModelState.ACTIVE), None)
+    withdrawn = snapshots.models_with_withdrawn(counted_clinics(signed_in_person(request)))
     context = {
-        "rows": [_row(version) for version in versions],
+        "rows": [_row(version, withdrawn.get(version, 0)) for version in versions],
         "active": active,
         "activation": _newest_activation(active) if active else None,
         "earlier": promotion.before_active(),
@@ -48,9 +49,10 @@ def model_list(request: HttpRequest) -> HttpResponse:
 _ORDER: dict[str, int] = {ModelState.ACTIVE: 0, ModelState.SHADOW: 1, ModelState.CANDIDATE: 2, ModelState.RETIRED: 3}
 
 
-def _row(version: ModelVersion) -> dict[str, Any]:
+def _row(version: ModelVersion, withdrawn: int) -> dict[str, Any]:
     return {
         "version": version,
+        "withdrawn": withdrawn,
         "tested_on": model_page.tested_on(version),
         "figures": model_page.headline_figures(version),
     }
@@ -79,6 +81,8 @@ def model_detail(request: HttpRequest, model_id: UUID) -> HttpResponse:
         "active": active,
         "is_active": is_active,
         "bundle": bundle,
+        "withdrawn": snapshots.models_with_withdrawn(counted_clinics(person)).get(version, 0),
+        "training_run": access.runs(person).filter(model_version=version).first(),
         "card": html(card_of(bundle)) if bundle else "",
         "tested_on": model_page.tested_on(version),
         "figures": model_page.figure_table(version),

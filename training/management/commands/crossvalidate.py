@@ -10,7 +10,8 @@ from inference.bundle import BundleError
 from training.datasets import DataError
 from training.model_card import ROWS, number
 from training.progress import ConsoleReport
-from training.recipe import NETWORKS, Options, checked_data, recipe_of
+from training.recipe import NETWORKS, Options, recipe_of
+from training.sources import checked_data
 from training.weights import WeightsError
 
 

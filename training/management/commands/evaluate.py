@@ -63,6 +63,7 @@ class Command(BaseCommand):
                 options["plots"],
                 f"{engine.bundle.name} on {result['data']}, {result['split']}",
                 scored.probabilities, scored.labels, engine.bundle.classes, malignant, engine.bundle.urgent_threshold,
+                result["groups"],
             )  # fmt: skip
         if options["json"]:
             options["json"].parent.mkdir(parents=True, exist_ok=True)

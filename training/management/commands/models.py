@@ -1,6 +1,5 @@
-"""The registered models: list them, compare two, promote one, roll back, set a shadow, score signed cases again."""
+"""The registered models: list, compare, promote, roll back, set a shadow, rescore signed cases, look at consents."""
 
-import getpass
 import json
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,14 @@ from accounts.models import Clinic
 from cases import rescoring
 from inference import promotion, registry
 from inference.bundle import BundleError
+from inference.known import headline
 from inference.models import Comparison, ModelVersion
-from training import comparisons
+from training import comparisons, snapshots
 from training.classes import code_of
 from training.datasets import DataError, load
 from training.model_card import number
+from training.operators import operator
 from training.progress import ConsoleReport
-from training.versions import headline
 
 # The figures worth a column; a bundle that lacks one shows a dash.
 _FIGURES = ("accuracy", "balanced_accuracy", "malignant_auc")
@@ -36,7 +36,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         wish = parser.add_subparsers(
-            dest="wish", required=True, metavar="list | promote | rollback | shadow | compare | rescore"
+            dest="wish", required=True, metavar="list | promote | rollback | shadow | compare | rescore | consents"
         )
         listing = wish.add_parser("list", help="every registered model, the newest first")
         listing.add_argument("--json", action="store_true", help="for programs")
@@ -59,6 +59,8 @@ class Command(BaseCommand):
         compare.add_argument("--data", type=Path, required=True, help="SPLIT/CLASS/photo.jpg or CLASS/photo.jpg")
         compare.add_argument("--split", required=True, help="name of the split, or “all”")
         compare.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE")
+
+        wish.add_parser("consents", help="the models made with photos of patients who took their consent back")
 
         rescore = wish.add_parser("rescore", help="have signed cases scored by a model, in the background")
         rescore.add_argument("name")
@@ -98,7 +100,7 @@ class Command(BaseCommand):
         if force and not reason.strip():
             raise CommandError("--force needs a --reason: it stands in the log for good.")
         try:
-            version = promotion.promote(name, reason=reason or _WITHOUT_REASON, by=_by(), force=force)
+            version = promotion.promote(name, reason=reason or _WITHOUT_REASON, by=operator(), force=force)
         except promotion.GateRefused as refusal:
             raise CommandError(
                 f"{refusal}\n`models compare {name} --data DIR --split NAME` compares it with the active model; "
@@ -107,17 +109,17 @@ class Command(BaseCommand):
         self._is_active(version)
 
     def _rollback(self, *, reason: str, **_: Any) -> None:
-        self._is_active(promotion.rollback(reason=reason or _WITHOUT_REASON, by=_by()))
+        self._is_active(promotion.rollback(reason=reason or _WITHOUT_REASON, by=operator()))
 
     def _is_active(self, version: ModelVersion) -> None:
         self.stdout.write(f"{version.name} is the active model. Running workers follow at their next prediction.")
 
     def _shadow(self, *, name: str, reason: str, off: bool, **_: Any) -> None:
         if off:
-            promotion.end_shadow(name, reason=reason or _WITHOUT_REASON, by=_by())
+            promotion.end_shadow(name, reason=reason or _WITHOUT_REASON, by=operator())
             self.stdout.write(f"{name} is no longer the shadow model.")
             return
-        promotion.set_shadow(name, reason=reason or _WITHOUT_REASON, by=_by())
+        promotion.set_shadow(name, reason=reason or _WITHOUT_REASON, by=operator())
         self.stdout.write(f"{name} scores new photos silently from now on.")
 
     # --- Which one is better ------------------------------------------------------------------------
@@ -128,7 +130,7 @@ class Command(BaseCommand):
             raise CommandError(f"{name} cannot be compared with itself: name another one after --with.")
         try:
             whole = load(data, code_of)
-            comparison = comparisons.run_now(candidate, other, whole, split, by=_by(), report=ConsoleReport())
+            comparison = comparisons.run_now(candidate, other, whole, split, by=operator(), report=ConsoleReport())
         except (BundleError, DataError) as error:
             raise CommandError(str(error)) from error
         self._print(comparison)
@@ -161,8 +163,19 @@ class Command(BaseCommand):
                 ended = [rescoring.cancel(job) for job in version.rescorings.filter(clinic=each, state="running")]
                 self.stdout.write(f"{each}: {'cancelled' if any(ended) else 'nothing was running'}.")
                 continue
-            job = rescoring.start(each, version, by=_by())
+            job = rescoring.start(each, version, by=operator())
             self.stdout.write(f"{each}: {job.done} of {job.total} photos of signed cases; the workers go on with it.")
+
+    # --- Consent taken back -------------------------------------------------------------------------
+    def _consents(self, **_: Any) -> None:
+        found = snapshots.models_with_withdrawn()
+        if not found:
+            self.stdout.write("No model was made with photos of a patient who has taken the consent back.")
+        for version, patients in found.items():
+            self.stdout.write(
+                f"{version.name} ({version.get_state_display().lower()}): {patients} patients have taken their consent "
+                "to training use back. The next `train --from-cases` is without them."
+            )
 
 
 def _write(path: Path, comparison: Comparison) -> None:
@@ -187,11 +200,3 @@ def _named(name: str) -> ModelVersion:
 
 def _plain(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, int | float) else "-"
-
-
-def _by() -> str:
-    """Who runs the command, as the operating system knows them; containers may know nobody."""
-    try:
-        return f"{getpass.getuser()} (command line)"
-    except (KeyError, OSError):
-        return "unknown (command line)"

@@ -1,27 +1,38 @@
-"""`train --data DIR`: from a folder of photos to a registered candidate."""
+"""`train --data DIR`, `train --from-cases`: from photos to a registered candidate."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
-from django.utils import timezone
 
-from inference import registry
-from inference.bundle import BundleError
+from accounts.models import Clinic
+from training import checkpoints, snapshots, start
 from training.datasets import DataError
+from training.operators import operator
 from training.progress import ConsoleReport
-from training.recipe import NETWORKS, Options, checked_data, recipe_of
-from training.weights import WeightsError
+from training.recipe import NETWORKS, Options, default_name, recipe_of
+from training.sources import attribution
+
+ROOT = settings.VAR / "training"
 
 
 class Command(BaseCommand):
-    help = "Train a model on a folder of photos and register it as a candidate."
+    help = "Train a model on a folder of photos, on signed cases, or on both, and register it as a candidate."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--data", type=Path, required=True, help="SPLIT/CLASS/photo.jpg or CLASS/photo.jpg")
+        parser.add_argument("--data", type=Path, help="a folder of SPLIT/CLASS/photo.jpg or CLASS/photo.jpg")
+        parser.add_argument("--from-cases", action="store_true", help="signed cases with consent to training use")
+        parser.add_argument("--clinic", help="the cases of this clinic alone (default: of every clinic)")
+        parser.add_argument(
+            "--include-unconfirmed", action="store_true", help="with corrections by one read that nobody confirmed"
+        )
+        parser.add_argument(
+            "--resume", action="store_true", help="go on with the newest unfinished run, or with the one called --name"
+        )
         parser.add_argument("--name", help="name of the model (default: made from the data and the time)")
         parser.add_argument("--network", choices=NETWORKS, default=NETWORKS[0])
         parser.add_argument("--splits", default="train", help="splits to learn from: train (default), or train,val")
@@ -36,60 +47,28 @@ class Command(BaseCommand):
             "--not-a-lesion", type=Path, help="SPLIT/KIND/picture.jpg, to learn what is no lesion photo"
         )
         parser.add_argument("--malignant", default="", help="further classes that are malignant: A,B")
-        parser.add_argument("--attribution", default="", help="a sentence on the data that the model must carry")
+        parser.add_argument(
+            "--attribution",
+            default="",
+            help="a sentence on the data that the model must carry (default: ATTRIBUTION.txt of --data)",
+        )
 
     def handle(self, *args, **options) -> None:
-        if options["folds"] < 2:
-            raise CommandError("--folds must be at least 2: thresholds are chosen on photos that were held out.")
-        if options["fits"] < 1 or (options["epochs"] is not None and options["epochs"] < 1):
-            raise CommandError("--epochs and --fits must be at least 1.")
-        if not 0 <= (options["tune_from"] or 0) <= 15:
-            raise CommandError("--tune-from must be from 0 to 15.")
-        recipe = replace(recipe_of(options["network"], options["quick"]), fits=options["fits"])
-        if options["epochs"]:
-            recipe = replace(recipe, epochs=options["epochs"])
-        name = options["name"] or default_name(options["network"], options["data"])
-        out = options["out"] or settings.VAR / "training" / name
-        wanted = Options(
-            data=options["data"],
-            name=name,
-            out=out,
-            network=options["network"],
-            splits=options["splits"],
-            not_a_lesion=options["not_a_lesion"],
-            quick=options["quick"],
-            folds=options["folds"],
-            seed=options["seed"],
-            malignant=tuple(code.strip() for code in options["malignant"].split(",") if code.strip()),
-            attribution=options["attribution"],
-            tune_from=options["tune_from"],
-            recipe=recipe,
-        )
         report = ConsoleReport()
         try:
-            dataset, classes = checked_data(wanted, report)
-        except (DataError, BundleError) as error:
-            raise CommandError(str(error)) from error
-        # TensorFlow and Keras load only here, in the process that trains; never in one that serves.
-        from training.export import ExportError
-        from training.train import run
-
-        try:
-            bundle = run(wanted, dataset, classes, report)
-        except (DataError, BundleError, ExportError, WeightsError) as error:
-            raise CommandError(str(error)) from error
-        for split in ("val", "test", "cross_validation"):
-            if split in bundle.spec["metrics"]:
-                figures = bundle.spec["metrics"][split]
-                self.stdout.write(
-                    f"{split}: n = {figures['n']}, accuracy {figures['accuracy']:.3f}, "
-                    f"balanced accuracy {figures['balanced_accuracy']:.3f}"
-                )
-        try:
-            registry.register(bundle.path)
-        except registry.RegistryError as error:
-            raise CommandError(f"The model is in {bundle.path} but was not registered: {error}") from error
-        except DatabaseError:
+            wanted = self._resumed(options) if options["resume"] else self._wanted(options)
+            bundle = start.train(wanted, report)
+            for split in ("val", "test", "cross_validation"):
+                if split in bundle.spec["metrics"]:
+                    figures = bundle.spec["metrics"][split]
+                    self.stdout.write(
+                        f"{split}: n = {figures['n']}, accuracy {figures['accuracy']:.3f}, "
+                        f"balanced accuracy {figures['balanced_accuracy']:.3f}"
+                    )
+            version = start.candidate(bundle)
+        except start.TrainingRefused as refusal:
+            raise CommandError(str(refusal)) from refusal
+        if version is None:
             self.stdout.write(
                 f"Not registered: the database has no tables yet. The bundle is in {bundle.path}; run "
                 "`python manage.py migrate` and train again, or copy it from there."
@@ -99,7 +78,50 @@ class Command(BaseCommand):
                 f"Registered {bundle.name} as a candidate; `models promote {bundle.name}` makes it active."
             )
 
+    def _wanted(self, options: dict[str, Any]) -> Options:
+        if options["folds"] < 2:
+            raise CommandError("--folds must be at least 2: thresholds are chosen on photos that were held out.")
+        if options["fits"] < 1 or (options["epochs"] is not None and options["epochs"] < 1):
+            raise CommandError("--epochs and --fits must be at least 1.")
+        if not 0 <= (options["tune_from"] or 0) <= 15:
+            raise CommandError("--tune-from must be from 0 to 15.")
+        recipe = replace(recipe_of(options["network"], options["quick"]), fits=options["fits"])
+        if options["epochs"]:
+            recipe = replace(recipe, epochs=options["epochs"])
+        if not options["from_cases"] and (options["clinic"] or options["include_unconfirmed"]):
+            raise CommandError("--clinic and --include-unconfirmed are about signed cases: add --from-cases.")
+        name = options["name"] or default_name(options["network"], options["data"])
+        return Options(
+            data=options["data"],
+            name=name,
+            out=options["out"] or ROOT / name,
+            network=options["network"],
+            splits=options["splits"],
+            not_a_lesion=options["not_a_lesion"],
+            quick=options["quick"],
+            folds=options["folds"],
+            seed=options["seed"],
+            malignant=tuple(code.strip() for code in options["malignant"].split(",") if code.strip()),
+            attribution=options["attribution"] or (attribution(options["data"]) if options["data"] else ""),
+            tune_from=options["tune_from"],
+            recipe=recipe,
+            snapshot=self._snapshot(options) if options["from_cases"] else None,
+        )
 
-def default_name(network: str, data: Path) -> str:
-    slug = re.sub(r"[^a-z0-9]+", "-", data.resolve().name.lower()).strip("-")[:40] or "data"
-    return f"{network}-{slug}-{timezone.localtime():%Y%m%d-%H%M%S}"
+    def _resumed(self, options: dict[str, Any]) -> Options:
+        found = checkpoints.unfinished(ROOT, options["name"])
+        if found is None:
+            raise CommandError(f"There is no unfinished run to go on with in {ROOT}.")
+        self.stdout.write(f"Going on with {found.name}")
+        return found
+
+    def _snapshot(self, options: dict[str, Any]) -> UUID:
+        clinic = Clinic.objects.filter(name=options["clinic"]).first() if options["clinic"] else None
+        if options["clinic"] and clinic is None:
+            raise CommandError(f"There is no clinic called {options['clinic']}.")
+        try:
+            return snapshots.take(clinic, include_unconfirmed=options["include_unconfirmed"], by=operator()).id
+        except DataError as error:
+            raise CommandError(str(error)) from error
+        except DatabaseError as error:
+            raise CommandError("The database has no tables yet: run `python manage.py migrate` first.") from error

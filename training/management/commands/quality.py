@@ -1,0 +1,51 @@
+"""`quality --data DIR`: how well the photo quality score notices photos that were degraded on purpose."""
+
+import json
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from training import photo_quality
+from training.datasets import DataError, load
+from training.progress import ConsoleReport
+
+
+class Command(BaseCommand):
+    help = "Degrade the photos of a folder on purpose and measure whether the photo quality score notices."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--data", type=Path, required=True, help="SPLIT/CLASS/photo.jpg or CLASS/photo.jpg")
+        parser.add_argument("--split", default="val", help="name of the split that is measured on, or “all”")
+        parser.add_argument(
+            "--fit",
+            metavar="SPLIT",
+            help="first learn the weights from this split and write them into cases/photo/quality.json",
+        )
+        parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE")
+
+    def handle(self, *args, **options) -> None:
+        report = ConsoleReport()
+        try:
+            dataset = load(options["data"])
+            if options["fit"]:
+                photo_quality.write(photo_quality.fit(dataset.split(options["fit"]), report))
+            result = photo_quality.measure(dataset.split(options["split"]), report)
+        except DataError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(
+            f"{result['n']} photos of {result['patients']} patients; {result['not_taken']} are none that intake takes."
+        )
+        self.stdout.write(f"{'AUC against photos as taken':<32} {'by the score':<20} {'by its part':<32} called poor")
+        for row in result["degradations"]:
+            name = row["degradation"] + ("" if row["clear"] else " (mild)")
+            by_part = f"{row['part']} {_interval(row['part_auc'], row['part_auc_ci'])}"
+            poor = f"{row['poor']:.0%}, as taken {row['undegraded_poor']:.0%}"
+            self.stdout.write(f"{name:<32} {_interval(row['auc'], row['auc_ci']):<20} {by_part:<32} {poor}")
+        if options["json"]:
+            options["json"].write_text(json.dumps(result, indent=1) + "\n")
+        if not result["reached"]:
+            raise CommandError(f"Not every clear degradation reaches an AUC of {result['reach']}.")
+
+
+def _interval(value: float, interval: list[float] | None) -> str:
+    return f"{value:.3f} ({interval[0]:.3f}-{interval[1]:.3f})" if interval else f"{value:.3f}"
