@@ -114,11 +114,10 @@ def running(*, workers: int = 1, web: bool = True, beat: bool = True, **environm
         environment: settings of the product, as environment variables.
     """
     with ExitStack() as stack:
+        stack.enter_context(_own_environment_back())
         guard_pipe = stack.enter_context(_guarded())
         var = stack.enter_context(_folder(guard_pipe))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         service = Service(f"http://127.0.0.1:{port}", var, {}, guard_pipe)
         stack.callback(service.stop_all)
         redis_url = stack.enter_context(_broker(service))
@@ -142,12 +141,29 @@ def running(*, workers: int = 1, web: bool = True, beat: bool = True, **environm
         yield service
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def prepare(environment: dict[str, str]) -> None:
     """Schema, vocabulary, model and static files, without demo data."""
     command = [sys.executable, "manage.py", "up", "--prepare", "--no-demo"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"The product could not be prepared:\n{done.stdout}{done.stderr}")
+
+
+@contextmanager
+def _own_environment_back() -> Iterator[None]:
+    """Undoes what `Service.connect` sets, so that what comes after the benchmark finds its own folders again."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextmanager

@@ -144,13 +144,57 @@ RULES: dict[str, dict[str, Rule]] = {
     "worklist_next": {"GET": Rule(SIGNERS)},
     "case_detail": {"GET": Rule(PEOPLE, _arg("case_id", "signed"))},
     "case_opinion": {"GET": Rule(PEOPLE, _arg("case_id", "waiting"))},
+    "case_similar": {"GET": Rule(PEOPLE, _arg("case_id", "waiting"))},
     "read_sign": {"POST": Rule(SIGNERS, _arg("case_id", "waiting"), passes=_FORM)},
+    "worklist_save_view": {"POST": Rule(PEOPLE, body=lambda side: {"name": "Mine", "tab": "waiting"})},
+    "worklist_delete_view": {"POST": Rule(PEOPLE, body=lambda side: {"name": "Mine"})},
+    "clinic_policy": {"GET": Rule(RUNNERS), "POST": Rule(RUNNERS, passes=_FORM)},
+    "ai_stop": {"POST": Rule(RUNNERS, body=lambda side: {"reason": "Odd results"})},
+    "ai_start": {"POST": Rule(RUNNERS)},
+    "read_first_opinion": {"POST": Rule(SIGNERS, _arg("case_id", "waiting"), passes=_FORM)},
+    "read_draft": {"POST": Rule(SIGNERS, _arg("case_id", "waiting"))},
+    "read_undo": {"POST": Rule(SIGNERS, _arg("read_id", "read"))},
+    "case_reserve": {"POST": Rule(SIGNERS, _arg("case_id", "waiting"))},
+    "photos_wanted": {"POST": Rule(SIGNERS, _arg("case_id", "waiting"))},
+    "photos_not_wanted": {"POST": Rule(SIGNERS, _arg("case_id", "wanted"))},
     "outcome_record": {"POST": Rule(SIGNERS, _arg("case_id", "signed"), passes=_FORM)},
+    # --- Reports ----------------------------------------------------------------------------------------
+    "report_list": {"GET": Rule(PEOPLE)},
+    "report_page": {"GET": Rule(PEOPLE, _arg("case_id", "signed"))},
+    "report_file": {"GET": Rule(PEOPLE, _arg("case_id", "signed"))},
+    "report_mark": {"POST": Rule(PEOPLE, _arg("case_id", "signed"), lambda side: {"how": "printed"})},
+    # --- Notifications: one's own -----------------------------------------------------------------------
+    "notification_list": {"GET": Rule(SIGNED_IN)},
+    "notification_bell": {"GET": Rule(SIGNED_IN)},
+    "notification_settings": {"GET": Rule(SIGNED_IN), "POST": Rule(SIGNED_IN)},
+    "notifications_mark_all": {"POST": Rule(SIGNED_IN)},
+    # The staff's own: nobody else in the clinic has this one, either.
+    "notification_open": {"GET": Rule((STAFF,), _arg("notification_id", "notification"), refused=404)},
+    "notification_mark": {"POST": Rule((STAFF,), _arg("notification_id", "notification"), refused=404)},
+    # --- Figures: a reader's own, a clinic's for those who run it ---------------------------------------
+    # --- Practice: readers, each their own; leads choose the cases ----------------------------------------
+    "practice": {"GET": Rule(SIGNERS)},
+    "practice_next": {"GET": Rule(SIGNERS)},
+    "practice_case": {
+        "GET": Rule(SIGNERS, _arg("practice_id", "practice")),
+        "POST": Rule(SIGNERS, _arg("practice_id", "practice"), passes=_FORM),
+    },
+    "practice_picture": {"GET": Rule(SIGNERS, _arg("practice_id", "practice"))},
+    "practice_manage": {"GET": Rule((LEAD,))},
+    "practice_draw": {"POST": Rule((LEAD,))},
+    "practice_add": {"POST": Rule((LEAD,), _arg("case_id", "signed"))},
+    "practice_retire": {"POST": Rule((LEAD,), _arg("practice_id", "practice"))},
+    "figures": {"GET": Rule((DOCTOR, *RUNNERS))},
+    "figure_csv": {"GET": Rule((DOCTOR, *RUNNERS), lambda side: {"key": "turnaround"}, shared=True)},
+    "figure_cases": {"GET": Rule((DOCTOR, *RUNNERS), lambda side: {"key": "turnaround"}, shared=True)},
     # --- Photos ---------------------------------------------------------------------------------------
     "photo_upload": {"POST": Rule(PEOPLE, _arg("case_id", "waiting"), _file)},
     "photo_original": {"GET": Rule(PEOPLE, _arg("photo_id", "image"))},
     "photo_upright": {"GET": Rule(PEOPLE, _arg("photo_id", "image"))},
     "photo_thumbnail": {"GET": Rule(PEOPLE, _arg("photo_id", "image"))},
+    "photo_scale": {
+        "POST": Rule(PEOPLE, _arg("photo_id", "image"), lambda side: {"pixels": "40", "millimetres": "10"})
+    },
     "photo_remove": {"POST": Rule(PEOPLE, _arg("photo_id", "image"))},
     "photo_restore": {"POST": Rule(PEOPLE, _arg("photo_id", "removed"))},
     "heatmap": {"GET": Rule(PEOPLE, _arg("prediction_id", "prediction"))},
@@ -175,6 +219,12 @@ RULES: dict[str, dict[str, Rule]] = {
     "models_rollback": {"GET": Rule((OPERATOR,)), "POST": Rule((OPERATOR,), passes=_FORM)},
     "model_shadow": {"POST": Rule((OPERATOR,), _arg("model_id", "candidate"), shared=True)},
     "comparison_waive": {"POST": Rule((OPERATOR,), _arg("comparison_id", "comparison"), shared=True)},
+    # --- Training: the operator sees what no clinic's cases are in --------------------------------------------
+    "training_list": {"GET": Rule((*RUNNERS, OPERATOR))},
+    "training_new": {"GET": Rule((*RUNNERS, OPERATOR)), "POST": Rule((*RUNNERS, OPERATOR), passes=_FORM)},
+    "training_run": {"GET": Rule(RUNNERS, _arg("run_id", "training_run"), refused=403)},
+    "training_cancel": {"POST": Rule(RUNNERS, _arg("run_id", "training_run"))},
+    "training_again": {"POST": Rule(RUNNERS, _arg("run_id", "training_run"))},
     # --- Signed cases scored again: a clinic's leads, about its cases -----------------------------------
     "rescored_cases": {"GET": Rule((LEAD,), _arg("model_id", "candidate"), shared=True)},
     "rescored_progress": {"GET": Rule((LEAD,), _arg("model_id", "candidate"), shared=True)},
@@ -211,6 +261,7 @@ RULES: dict[str, dict[str, Rule]] = {
     "api-case-send": {"POST": _api(PEOPLE, _pk("waiting"))},
     "api-case-withdraw": {"POST": _api(PEOPLE, _pk("waiting"), lambda side: {"reason": "Logged twice"})},
     "api-case-restore": {"POST": _api(PEOPLE, _pk("withdrawn"))},
+    "api-case-report": {"GET": _api(PEOPLE, _pk("signed"))},
     "api-image-list": {
         "GET": _api(PEOPLE),
         "POST": Rule(PEOPLE, body=lambda side: {**_file(side), "case": str(side.waiting.pk)}, passes=(201,)),

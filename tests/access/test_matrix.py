@@ -245,7 +245,13 @@ def test_the_ids_in_addresses_say_nothing(world):
         if name.startswith(("admin:", "account_", "mfa_")):
             continue
         for argument, converter in pattern.pattern.converters.items():
-            is_code = (name, argument) in {("api-condition-detail", "pk"), ("model_plot", "name")}
+            codes = {
+                ("api-condition-detail", "pk"),
+                ("model_plot", "name"),
+                ("figure_csv", "key"),
+                ("figure_cases", "key"),
+            }
+            is_code = (name, argument) in codes
             assert is_code or type(converter).__name__ == "UUIDConverter", f"{name} takes {argument} as {converter}"
 
 

@@ -12,11 +12,24 @@ from django.utils import timezone
 from uuid6 import uuid7
 
 from accounts.models import ApiToken, Clinic, Membership
-from cases import lifecycle, outcomes, reads
-from cases.models import Case, Condition, Lesion, LesionImage, Outcome, Patient, Prediction, Read
+from cases import lifecycle, notifications, outcomes, photo_requests, reads
+from cases.models import (
+    Case,
+    Condition,
+    Lesion,
+    LesionImage,
+    Notification,
+    NotificationKind,
+    Outcome,
+    Patient,
+    PracticeCase,
+    Prediction,
+    Read,
+)
 from inference.models import Activation, Comparison, ModelVersion
 from tests.cast import Cast, make_case, make_clinic, make_image, make_patient, photo, waiting_case
 from tests.inference.registered import compared
+from training.models import TrainingRun
 
 
 @dataclass
@@ -30,6 +43,7 @@ class Side:
     draft: Case
     waiting: Case
     withdrawn: Case
+    wanted: Case  # its reader has asked for better photos
     signed: Case
     image: LesionImage
     removed: LesionImage
@@ -37,11 +51,14 @@ class Side:
     failed: Prediction
     read: Read
     outcome: Outcome
+    notification: Notification
+    practice: PracticeCase
     condition: Condition
     model: ModelVersion
     candidate: ModelVersion
     activation: Activation
     comparison: Comparison
+    training_run: TrainingRun
     membership: Membership
     token: ApiToken
     address: EmailAddress
@@ -89,6 +106,8 @@ def make_side(name: str, family_name: str, models: dict[str, Any], media: Path) 
     )
     withdrawn = make_case(cast, patient=patient)
     lifecycle.withdraw(withdrawn.id, "Logged twice")
+    wanted = waiting_case(cast, patient=patient)
+    photo_requests.ask(case_id=wanted.id, by=cast.doctor, request_id=uuid7(), faults=["blurred"])
     signed = waiting_case(cast, patient=patient)
     condition = Condition.objects.get(code="NEV")
     read = reads.sign(
@@ -102,7 +121,19 @@ def make_side(name: str, family_name: str, models: dict[str, Any], media: Path) 
         newest_seen=None,
     )
     outcome = outcomes.record(case_id=signed.id, by=cast.doctor, condition=condition, reported_on=timezone.localdate())
+    notifications.notify(NotificationKind.REPORT_READY, case=signed, people=[cast.staff])
+    practice = PracticeCase.objects.create(
+        clinic=cast.clinic,
+        picture=image.derivative.name,
+        sha256="5" * 64,
+        site="back",
+        decade=60,
+        answer=condition,
+        ai_says=condition,
+        created_by=cast.lead,
+    )
     return Side(
+        practice=practice,
         cast=cast,
         family_name=family_name,
         patient=patient,
@@ -110,6 +141,7 @@ def make_side(name: str, family_name: str, models: dict[str, Any], media: Path) 
         draft=make_case(cast, patient=patient),
         waiting=waiting,
         withdrawn=withdrawn,
+        wanted=wanted,
         signed=signed,
         image=image,
         removed=make_image(waiting, removed_at=timezone.now()),
@@ -117,7 +149,11 @@ def make_side(name: str, family_name: str, models: dict[str, Any], media: Path) 
         failed=failed,
         read=read,
         outcome=outcome,
+        notification=Notification.objects.get(event=f"{NotificationKind.REPORT_READY}:{signed.pk}"),
         condition=condition,
+        training_run=TrainingRun.objects.create(
+            clinic=cast.clinic, name=f"of-{name.lower()}", network="lite2", by=name
+        ),
         membership=cast.staff.memberships.get(),
         token=ApiToken.objects.create(cast.integration, name=f"Robot of {name}")[0],
         address=EmailAddress.objects.create(user=cast.staff, email=cast.staff.email, verified=True, primary=True),

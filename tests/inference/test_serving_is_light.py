@@ -46,3 +46,23 @@ def test_no_training_library_is_loaded(tmp_path, script):
     )
     assert run.returncode == 0, run.stderr[-3000:]
     assert run.stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_beat_and_web_processes_know_the_engine_without_loading_it(tmp_path):
+    """Only who computes pays for ONNX Runtime: beat sends messages, and a web process shows results."""
+    script = (
+        "import django, sys; django.setup()\n"
+        "import skinclinic.celery, skinclinic.urls, cases.tasks, training.tasks, inference.engine\n"
+        "print('loaded:', 'onnxruntime' in sys.modules)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "skinclinic.settings", "VAR_DIR": str(tmp_path / "var")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert run.stdout.splitlines()[-1] == "loaded: False"

@@ -184,6 +184,21 @@ def test_the_greeting_names_the_demo_logins(start: Start, tmp_path: Path) -> Non
     assert "Preparing" not in up.output
 
 
+def test_the_training_worker_runs_while_it_is_wanted(start: Start, tmp_path: Path) -> None:
+    """It costs memory, so it is not started with the others; and its end is no death to be mended."""
+    var = tmp_path / "var"
+    up = start()
+    up.says(RUNS)
+    starts = var / "trainer.starts"
+    assert len(descendants(up.pid)) == 6
+    for time_ in (1, 2):
+        (var / "run/trainer.wanted").touch()
+        wait_for(lambda: starts.exists() and len(starts.read_text().split()) == time_, what="it was wanted")  # noqa: B023
+        wait_for(lambda: len(descendants(up.pid)) == 6, what="it has gone")
+    assert not (var / "run/trainer.wanted").exists()
+    assert "trainer" not in up.output
+
+
 def test_watching_costs_nothing(start: Start) -> None:
     up = start()
     up.says(RUNS)

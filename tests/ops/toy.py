@@ -39,6 +39,16 @@ pathlib.Path(os.environ["READY_FILE"]).write_text(str(os.getpid()))
 time.sleep(600)
 """
 
+# A training worker that has soon done what it was wanted for.
+TRAINER = """
+import os, pathlib, time
+var = pathlib.Path(os.environ["VAR_DIR"])
+with (var / "trainer.starts").open("a") as starts:
+    starts.write(os.environ.get("NO_BOOTSTRAP", "") + str(os.getpid()) + "\\n")
+pathlib.Path(os.environ["READY_FILE"]).write_text(str(os.getpid()))
+time.sleep(0.3)
+"""
+
 
 def _toy(made: Part, source: str, *arguments: str) -> Part:
     made.command = [sys.executable, "-S", "-c", source, *arguments]
@@ -47,6 +57,8 @@ def _toy(made: Part, source: str, *arguments: str) -> Part:
 
 def main() -> int:
     web, worker, beat, prepare = parts.web, parts.worker, parts.beat, parts.prepare
+    trainer = parts.trainer
+    parts.trainer = lambda var, env: _toy(trainer(var, env), TRAINER)
     parts.web = lambda var, env, host, port: _toy(web(var, env, host, port), WEB, str(port))
     parts.worker = lambda var, env: _toy(worker(var, env), WORKER)
     parts.beat = lambda var, env: _toy(beat(var, env), BEAT)

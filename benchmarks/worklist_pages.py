@@ -1,0 +1,87 @@
+"""The process in which benchmarks/worklist.py asks for pages of one database: for each N on a line, N calls a page."""
+
+import json
+import random
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import django
+
+django.setup()
+
+from django.conf import settings  # noqa: E402 - Django must be set up before models are imported
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: E402
+from django.db import connection  # noqa: E402
+from django.test import Client  # noqa: E402
+
+from benchmarks import million  # noqa: E402
+from benchmarks.clinic import Desk  # noqa: E402
+from cases.models import Case  # noqa: E402
+
+Ask = Callable[[], Any]
+
+
+def main(size: int) -> None:
+    settings.ALLOWED_HOSTS = ["testserver"]
+    desk, seconds = million.timed(size)
+    print(json.dumps({"load_seconds": round(seconds, 1)}), flush=True)
+    asked = pages(desk)
+    for line in sys.stdin:
+        print(json.dumps({name: measured(ask, int(line)) for name, ask in asked.items()}), flush=True)
+
+
+def pages(desk: Desk) -> dict[str, Ask]:
+    doctor, token = Client(), {"HTTP_AUTHORIZATION": f"Token {desk.token()}"}
+    session = doctor.session
+    session[SESSION_KEY] = str(desk.doctor.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
+    session[HASH_SESSION_KEY] = desk.doctor.get_session_auth_hash()
+    session.save()
+    doctor.cookies[settings.SESSION_COOKIE_NAME] = session.session_key or ""
+    chance = random.Random(7)
+    ids = list(
+        Case.objects.filter(clinic=desk.clinic, state="signed").order_by("number").values_list("id", flat=True)[:1000]
+    )
+    names = ("novak", "marek", "kaberg", "suova", "rae", "pein")
+
+    def search(words: str) -> Any:
+        return doctor.post("/patients/", {"q": words}, headers={"HX-Request": "true"})
+
+    return {
+        "worklist": lambda: doctor.get("/worklist/"),
+        "worklist, flagged by the AI": lambda: doctor.get("/worklist/?tab=waiting&ai=flagged"),
+        "signed cases": lambda: doctor.get("/worklist/?tab=signed"),
+        "patients": lambda: doctor.get("/patients/"),
+        "patient search by name": lambda: search(chance.choice(names)),
+        "patient search by two letters": lambda: search(chance.choice(("no", "ma", "be"))),
+        "patient search by MRN": lambda: search(f"M{chance.randrange(1, 90)}"),
+        "case page": lambda: doctor.get(f"/cases/{chance.choice(ids)}/"),
+        "API, cases": lambda: doctor.get("/api/v1/cases/", **token),  # type: ignore[arg-type]
+        "API, signed cases": lambda: doctor.get("/api/v1/cases/?state=signed", **token),  # type: ignore[arg-type]
+        "API, photos": lambda: doctor.get("/api/v1/images/", **token),  # type: ignore[arg-type]
+    }
+
+
+def measured(ask: Ask, calls: int) -> dict[str, Any]:
+    spent, most = [], 0
+    for _ in range(calls):
+        queries: list[str] = []
+
+        def count(execute: Any, sql: str, params: Any, many: bool, context: Any, queries: list[str] = queries) -> Any:
+            queries.append(sql)
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(count):
+            began = time.perf_counter()
+            answer = ask()
+            spent.append(1000 * (time.perf_counter() - began))
+        if answer.status_code != 200:
+            raise RuntimeError(f"{answer.request['PATH_INFO']} answered {answer.status_code}")
+        most = max(most, len(queries))
+    return {"ms": spent, "queries": most}
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
