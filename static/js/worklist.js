@@ -28,24 +28,26 @@ for (const form of document.querySelectorAll("[data-submit-on-change]")) {
 }
 
 // The list keeps up by itself: with every fresh count the rows are fetched anew, unless somebody is about to use one.
+// Then, and where they cannot be fetched, a link says what came. It never shows first and goes under a doctor's hand.
 const inUse = (list) => list.matches(":hover") || list.contains(document.activeElement);
 
-async function refresh() {
+async function refreshed() {
   const list = document.querySelector("#worklist-list[data-live]");
-  if (!list || inUse(list) || document.visibilityState === "hidden") return;
+  if (!list || inUse(list) || document.visibilityState === "hidden") return false;
   const answer = await fetch(window.location.href, { headers: { Accept: "text/html" } });
-  if (!answer.ok || answer.redirected) return;
+  if (!answer.ok || answer.redirected) return false;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  if (inUse(list)) return;
-  for (const id of ["worklist-list", "worklist-counts"]) {
-    const fresh = page.getElementById(id);
-    if (!fresh) return;
-    document.getElementById(id).replaceWith(fresh);
+  const parts = ["worklist-list", "worklist-counts"].map((id) => page.getElementById(id));
+  if (inUse(list) || !parts.every(Boolean)) return false;
+  for (const fresh of parts) {
+    document.getElementById(fresh.id).replaceWith(fresh);
     window.htmx.process(fresh);
   }
+  return true;
 }
 
-document.body.addEventListener("htmx:afterSettle", (event) => {
-  // Without a connection the counts say so; the rows stay as they are.
-  if (event.target.id === "worklist-counts") refresh().catch(() => {});
+document.body.addEventListener("htmx:afterSettle", async (event) => {
+  if (event.target.id !== "worklist-counts") return;
+  const kept = !(await refreshed().catch(() => false));
+  if (kept) for (const news of document.querySelectorAll(".worklist-news a")) news.hidden = false;
 });

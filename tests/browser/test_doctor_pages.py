@@ -255,6 +255,7 @@ def test_a_new_case_is_announced_and_shown_on_wish(alma, browse_as):
     page.goto(reverse("worklist"))
     rows = page.locator(".worklist tbody tr")
     expect(rows).to_have_count(1)
+    rows.first.hover()  # a list in use does not change by itself
     before = rows.first.bounding_box()
 
     waiting(alma)
@@ -266,6 +267,19 @@ def test_a_new_case_is_announced_and_shown_on_wish(alma, browse_as):
     assert rows.first.bounding_box() == before
     news.click()
     expect(rows).to_have_count(2)
+
+
+def test_a_list_nobody_is_using_keeps_up_by_itself(alma, browse_as):
+    waiting(alma)
+    page = browse_as(alma.doctor)
+    page.goto(reverse("worklist"))
+    expect(page.locator(".worklist tbody tr")).to_have_count(1)
+
+    waiting(alma)
+    page.evaluate("htmx.trigger('#worklist-counts', 'retry')")
+
+    expect(page.locator(".worklist tbody tr")).to_have_count(2)
+    expect(page.locator(".worklist-news a")).to_have_count(0)
 
 
 def test_filters_stand_in_the_address(alma, browse_as):
