@@ -1,7 +1,9 @@
 """A queue of photos that lie in storage already, to be filled again and again."""
 
+from collections.abc import Callable
 from io import BytesIO
 
+from django.db import transaction
 from django.utils import timezone
 
 from benchmarks import photos
@@ -46,12 +48,19 @@ class QueueOfPhotos:
         self._routine = [row.id for row in rows[urgent:]]
         self._cases = (cases[:urgent], cases[urgent:])
 
-    def fill(self) -> None:
-        """Queues all of them, the routine ones first."""
+    def fill(self, *, halt: Callable[[], None]) -> None:
+        """Queues all of them, the routine ones first.
+
+        Args:
+            halt: halts the workers. It is called while their rows (on SQLite: the whole database) are locked here,
+                so that no worker is halted with a lock in its hands that this would then wait for.
+        """
         everything = Prediction.every.filter(id__in=[*self._urgent, *self._routine])
-        everything.update(
-            state=PredictionState.QUEUED, attempts=0, claim_token=None, lease_until=None, queued_at=timezone.now()
-        )
+        with transaction.atomic():
+            everything.update(
+                state=PredictionState.QUEUED, attempts=0, claim_token=None, lease_until=None, queued_at=timezone.now()
+            )
+            halt()
         for name, ids in (("routine", self._routine), ("urgent", self._urgent)):
             for prediction in ids:
                 broker.tell(queue.TASK, prediction, name)

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -98,14 +99,16 @@ def _most(samples: Any) -> Any:
 def _round(service: Service, workers: list[str], queue: Any) -> tuple[float, float]:
     """Seconds for the whole queue, and how many routine photos were done before the last urgent one."""
     processes = [service.pids(name)[0] for name in workers]
-    for pid in processes:
-        os.kill(pid, signal.SIGSTOP)
+
+    def send(signal_number: int) -> None:
+        for pid in processes:
+            os.kill(pid, signal_number)
+
     try:
-        queue.fill()
+        queue.fill(halt=partial(send, signal.SIGSTOP))
     finally:
         began = time.time()
-        for pid in processes:
-            os.kill(pid, signal.SIGCONT)
+        send(signal.SIGCONT)
     urgent, routine = queue.finished()
     return max(*urgent, *routine) - began, float(sum(moment < max(urgent) for moment in routine))
 
