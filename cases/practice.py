@@ -176,7 +176,7 @@ def add_drawn(clinic: Clinic, *, by: User, seen: int) -> int:
         return 0
     added = 0
     for place, (code, site) in enumerate(_DRAWN.items()):
-        picture = drawing.jpeg(drawing.draw(code, seed=9000 + number + place, width=900, height=675))
+        picture = drawing.jpeg(drawing.draw(code, seed=9000 + number + place, width=720, height=540))
         chance = random.Random(f"{code}{number}")  # noqa: S311 (an age, not a secret)
         try:
             _add(

@@ -33,7 +33,7 @@ from cases.models import (
 from cases.second_reads import Reason
 
 # Photos of cases that a newcomer opens, and of those that fill the past.
-LARGE, SMALL = (1000, 750), (720, 540)
+LARGE, SMALL = (900, 675), (600, 450)
 
 PEOPLE = [
     # email, name, roles
@@ -118,7 +118,7 @@ def _log(
     )
     staff, size = team["staff"], SMALL if visit.is_past else LARGE
     close_up = _photo(case, visit.look, number, staff, size, blurred=visit.photos_wanted or visit.retaken)
-    if number % 4 == 0:
+    if number % 4 == 0 and not visit.is_past:
         _photo(case, visit.look, number + 100, staff, size, kind="overview")
     if visit.draft:
         return
