@@ -41,8 +41,19 @@ def everywhere(user: User | AnonymousUser, capability: Capability) -> bool:
 
 
 def people(user: User | AnonymousUser) -> QuerySet[User]:
-    """The people whose accounts `user` may manage: those with a role in a clinic that they run."""
-    return User.objects.filter(memberships__clinic__in=clinic_ids(user, Capability.MANAGE_USERS)).distinct()
+    """The people whose accounts `user` may manage: those with a role in a clinic that they run.
+
+    Whoever runs every clinic also sees those without a role, who would else be out of everybody's reach.
+    """
+    theirs = Q(memberships__clinic__in=clinic_ids(user, Capability.MANAGE_USERS))
+    if everywhere(user, Capability.MANAGE_USERS):
+        theirs |= Q(memberships__isnull=True, is_superuser=False)
+    return User.objects.filter(theirs).distinct()
+
+
+def without_role(user: User | AnonymousUser) -> QuerySet[User]:
+    """Those of `people` who may sign in and see nothing."""
+    return people(user).filter(memberships__isnull=True, is_active=True)
 
 
 def memberships(user: User | AnonymousUser) -> QuerySet[Membership]:

@@ -113,6 +113,14 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
         default=True,
         help_text=_("Switch off instead of deleting: what a person signed stays theirs."),
     )
+    single_keys = models.BooleanField(
+        _("single keys act"),
+        default=True,
+        help_text=_(
+            "A letter or sign typed outside a field does something at once, such as n for the next case. Switch it "
+            "off if you speak to your computer, or if keys are touched by mistake."
+        ),
+    )
     date_joined = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
 
     objects = UserManager()

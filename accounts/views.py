@@ -1,34 +1,18 @@
-"""The start page and the choice of clinic."""
+"""The choice of clinic, and a person's own settings."""
 
+from django.contrib import messages
+from django.forms import modelform_factory
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.access import can, clinics
+from accounts.access import clinics
 from accounts.doors import signed_in
-from accounts.middleware import SESSION_KEY, current_clinic
-from accounts.roles import Capability
+from accounts.middleware import SESSION_KEY
+from accounts.models import User
 
-# What each role does next: the first page of these that the person may open. A doctor reads, staff begin with a
-# search before they log anything, an integration's person reads the API's own pages.
-_FIRST_PAGES = [
-    (Capability.SIGN_READS, "worklist"),
-    (Capability.OPEN_ADMIN, "admin:index"),
-    (Capability.LOG_CASES, "patient_list"),
-]
-
-
-@require_safe
-@signed_in
-def home(request: HttpRequest) -> HttpResponse:
-    """Sends each person to what their role does next; tells those without a role whom to ask."""
-    clinic = current_clinic(request)
-    if clinic is None:
-        return render(request, "accounts/no_role.html")
-    for capability, page in _FIRST_PAGES:
-        if can(request.user, clinic, capability):
-            return redirect(page)
-    return redirect("patient_list")
+SettingsForm = modelform_factory(User, fields=["single_keys"])
 
 
 @require_POST
@@ -41,3 +25,18 @@ def clinic_switch(request: HttpRequest) -> HttpResponse:
         raise Http404
     request.session[SESSION_KEY] = chosen
     return redirect("home")
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def own_settings(request: HttpRequest) -> HttpResponse:
+    """What a person has chosen for themselves, on every device."""
+    assert isinstance(request.user, User)  # signed_in
+    form = SettingsForm(instance=request.user)
+    if request.method == "POST":
+        form = SettingsForm(request.POST, instance=request.user)
+        if form.is_valid():
+            form.save()
+            messages.success(request, _("Saved. It holds from now on, on every device."))
+            return redirect("own_settings")
+    return render(request, "accounts/settings.html", {"form": form})

@@ -1,24 +1,34 @@
-"""What has waited longer than the clinic wants is told to those who can move it."""
+"""What has waited nearly, or longer than, as long as the clinic wants is told to those who can move it."""
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import Clinic
 from cases import notifications, targets
-from cases.models import Notification, NotificationKind
+from cases.models import Case, Notification, NotificationKind, Urgency
 
 # Of a list that nobody has looked at for weeks, each sweep tells of so many cases.
 BATCH = 100
 
 
 def sweep() -> int:
-    """Tells each clinic's leads once of every waiting case whose target has passed; returns of how many."""
-    # Since it waits: a case that came back with new photos is late anew.
-    told = Notification.objects.filter(
-        case=OuterRef("pk"), kind=NotificationKind.OVERDUE, created_at__gte=OuterRef("waiting_since")
-    )
+    """Tells once of every waiting case: its doctors when little time is left, the leads when none is.
+
+    Returns of how many. Of routine cases with little time left the worklist alone tells, by colour and words: days
+    are left, and every doctor would hear of each.
+    """
     number = 0
     for clinic in Clinic.objects.all():
-        for case in targets.overdue(clinic).filter(~Exists(told)).order_by("urgency", "waiting_since")[:BATCH]:
-            notifications.notify(NotificationKind.OVERDUE, case=case, occasion=f"{case.waiting_since:%Y%m%d%H%M%S}")
-            number += 1
+        number += _tell(NotificationKind.OVERDUE, targets.overdue(clinic))
+        number += _tell(NotificationKind.DUE_SOON, targets.nearly_due(clinic).exclude(urgency=Urgency.ROUTINE))
     return number
+
+
+def _tell(kind: NotificationKind, found: QuerySet[Case]) -> int:
+    # Since it waits: a case that came back with new photos is late anew.
+    told = Notification.objects.filter(case=OuterRef("pk"), kind=kind, created_at__gte=OuterRef("waiting_since"))
+    cases = list(found.filter(~Exists(told)).order_by("urgency", "waiting_since")[:BATCH])
+    for case in cases:
+        if kind == NotificationKind.OVERDUE:
+            notifications.settle(NotificationKind.DUE_SOON, case)
+        notifications.notify(kind, case=case, occasion=f"{case.waiting_since:%Y%m%d%H%M%S}")
+    return len(cases)

@@ -120,6 +120,7 @@ def message(notification: Notification, connection: BaseEmailBackend | None = No
 def _sentence(kind: str) -> str:
     return {
         NotificationKind.URGENT_WAITING: _("An urgent case is waiting in skinclinic"),
+        NotificationKind.DUE_SOON: _("A case has little time left in skinclinic"),
         NotificationKind.OVERDUE: _("A case has waited too long in skinclinic"),
         NotificationKind.PHOTOS_WANTED: _("Better photos are wanted in skinclinic"),
         NotificationKind.REPORT_READY: _("A report is ready in skinclinic"),

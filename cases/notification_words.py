@@ -13,6 +13,7 @@ from cases.models import Notification, NotificationKind, Read
 
 ICONS = {
     NotificationKind.URGENT_WAITING: "mark-urgent",
+    NotificationKind.DUE_SOON: "clock",
     NotificationKind.OVERDUE: "hourglass",
     NotificationKind.PHOTOS_WANTED: "camera",
     NotificationKind.REPORT_READY: "file-text",

@@ -40,6 +40,7 @@ class Audience:
 
 AUDIENCES: dict[str, Audience] = {
     NotificationKind.URGENT_WAITING: Audience(Capability.SIGN_READS, by_mail=True),
+    NotificationKind.DUE_SOON: Audience(Capability.SIGN_READS, by_mail=False),
     NotificationKind.OVERDUE: Audience(Capability.ARBITRATE, by_mail=True),
     NotificationKind.PHOTOS_WANTED: Audience(Capability.LOG_CASES, by_mail=True),
     NotificationKind.REPORT_READY: Audience(Capability.LOG_CASES, by_mail=False),
@@ -54,6 +55,12 @@ _FOR_WHO_LOGGED_IT = (
     NotificationKind.PHOTOS_WANTED,
     NotificationKind.REPORT_READY,
     NotificationKind.REPORT_AMENDED,
+)
+_SETTLED_BY_SIGNING = (
+    NotificationKind.URGENT_WAITING,
+    NotificationKind.DUE_SOON,
+    NotificationKind.OVERDUE,
+    NotificationKind.ARBITRATION,
 )
 
 
@@ -114,9 +121,8 @@ def urgent_case(case: Case, occasion: object = "") -> None:
 def read_signed(case: Case, read: Read, *, signed_before: bool, after: timedelta) -> None:
     """After `read` moved `case` on: tells of the report, or asks those who settle what two readers disagree on."""
     if case.state == CaseState.SIGNED:
-        settle(NotificationKind.URGENT_WAITING, case)
-        settle(NotificationKind.OVERDUE, case)
-        settle(NotificationKind.ARBITRATION, case)
+        for dealt_with in _SETTLED_BY_SIGNING:
+            settle(dealt_with, case)
         kind = NotificationKind.REPORT_AMENDED if signed_before else NotificationKind.REPORT_READY
         notify(kind, case=case, occasion=read.pk, after=after)
     elif case.read_stage == ReadStage.ARBITRATION and read.kind == ReadKind.SECOND:

@@ -205,7 +205,7 @@ def with_photos(cases: QuerySet[Case]) -> QuerySet[Case]:
     predictions = shown_predictions().select_related("model_version").defer("maps", "embedding")
     photos = (
         LesionImage.objects.filter(removed_at__isnull=True)
-        .select_related("resembles")
+        .select_related("resembles", "scale_set_by")
         .order_by("created_at", "id")
         .prefetch_related(Prefetch("predictions", predictions, to_attr="shown"))
     )

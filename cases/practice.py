@@ -46,7 +46,7 @@ class Scorecard:
 def next_for(reader: User, clinic: Clinic) -> PracticeCase | None:
     """The one that the reader has begun, else one not seen yet; None when all are done."""
     begun = PracticeRead.objects.filter(practice=OuterRef("pk"), reader=reader, finished_at__isnull=True)
-    return _open(reader, clinic).annotate(is_begun=Exists(begun)).order_by("-is_begun", "created_at", "id").first()
+    return to_read(reader, clinic).annotate(is_begun=Exists(begun)).order_by("-is_begun", "created_at", "id").first()
 
 
 def read_of(practice: PracticeCase, reader: User) -> PracticeRead | None:
@@ -101,12 +101,13 @@ def scorecard(reader: User, clinic: Clinic) -> Scorecard:
         right_in_the_end=Share.of(after),
         followed_wrong_ai=Share.of(misled),
         helped_by_ai=Share.of(helped),
-        waiting=_open(reader, clinic).count(),
+        waiting=to_read(reader, clinic).count(),
         reads=reads,
     )
 
 
-def _open(reader: User, clinic: Clinic) -> QuerySet[PracticeCase]:
+def to_read(reader: User, clinic: Clinic) -> QuerySet[PracticeCase]:
+    """The clinic's practice cases that `reader` has not finished."""
     finished = PracticeRead.objects.filter(practice=OuterRef("pk"), reader=reader, finished_at__isnull=False)
     return access.practice_cases(reader, Capability.SIGN_READS).filter(
         ~Exists(finished), clinic=clinic, retired_at__isnull=True
@@ -175,7 +176,7 @@ def add_drawn(clinic: Clinic, *, by: User, seen: int) -> int:
         return 0
     added = 0
     for place, (code, site) in enumerate(_DRAWN.items()):
-        picture = drawing.jpeg(drawing.draw(code, seed=9000 + number + place, width=900, height=675))
+        picture = drawing.jpeg(drawing.draw(code, seed=9000 + number + place, width=720, height=540))
         chance = random.Random(f"{code}{number}")  # noqa: S311 (an age, not a secret)
         try:
             _add(

@@ -3,10 +3,13 @@
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
+from accounts.models import Clinic, User
+from accounts.roles import Capability
+from cases import access
 from cases.errors import Conflict, wrong_state
 from cases.models import Case, Read, ReadDraft
 from cases.models.case import UNREAD_STATES, CaseState
@@ -16,6 +19,17 @@ FIELDS = ("condition", "certainty", "management", "comment")
 
 def of(case: Case, reader: User) -> ReadDraft | None:
     return ReadDraft.objects.filter(case=case, reader=reader).first()
+
+
+def unfinished(reader: User, clinic: Clinic) -> QuerySet[ReadDraft]:
+    """What `reader` has begun on cases that still wait for a read, the newest first."""
+    signed = Read.objects.filter(case=OuterRef("case"), reader=reader)
+    open_cases = access.cases(reader, Capability.SIGN_READS).filter(clinic=clinic, state__in=UNREAD_STATES)
+    return (
+        ReadDraft.objects.filter(~Exists(signed), reader=reader, case__in=open_cases)
+        .select_related("case__lesion__patient")
+        .order_by("-saved_at", "-id")
+    )
 
 
 def save(case: Case, reader: User, *, version: int, **fields: Any) -> ReadDraft:

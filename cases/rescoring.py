@@ -23,7 +23,7 @@ from cases.models import Case, CaseState, Consent, LesionImage, Prediction, Pred
 from cases.models.rescoring import Rescoring, RescoringState, SecondLook
 from inference import registry
 from inference.bundle import BundleError
-from inference.models import ModelVersion
+from inference.models import ModelState, ModelVersion
 
 log = structlog.get_logger(__name__)
 
@@ -187,6 +187,26 @@ def newly_flagged(person: access.Person, clinic: Clinic, version: ModelVersion) 
             Prefetch("second_looks", looks, to_attr="looks"), Prefetch("reads", reads, to_attr="newest_reads")
         )
         .order_by(F("looked_at").asc(nulls_first=True), "-malignant_probability", "id")
+    )
+
+
+def to_look_at(person: access.Person, clinic: Clinic) -> QuerySet[Case]:
+    """The clinic's signed cases that a model in use or on trial would flag and that nobody has looked at since."""
+    seen = SecondLook.objects.filter(case=OuterRef("image__case"), model_version=OuterRef("model_version"))
+    urgent = Prediction.every.filter(
+        ~Exists(seen),
+        image__case=OuterRef("pk"),
+        image__removed_at__isnull=True,
+        model_version__state__in=[ModelState.CANDIDATE, ModelState.SHADOW, ModelState.ACTIVE],
+        state=PredictionState.DONE,
+        urgent=True,
+    )
+    return access.cases(person).filter(
+        Exists(urgent),
+        clinic=clinic,
+        state=CaseState.SIGNED,
+        flagged_by_ai=False,
+        lesion__patient__ai_consent=Consent.GRANTED,
     )
 
 

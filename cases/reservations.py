@@ -31,9 +31,12 @@ def reserve(case: Case, reader: User) -> Reservation | None:
         return None
 
 
-def renew(case: Case, reader: User, token: UUID) -> bool:
-    """Whether the page with `token` still has the case; keeps it for a while longer if so."""
-    mine = Reservation.objects.filter(case=case, reader=reader, token=token)
+def renew(case: Case, reader: User) -> bool:
+    """Whether the reader still has the case; keeps it for a while longer if so.
+
+    Any of the reader's open pages holds it; the newest one, which has the token, lets it go.
+    """
+    mine = Reservation.objects.filter(case=case, reader=reader, until__gte=timezone.now())
     return bool(mine.update(until=timezone.now() + LASTS))
 
 

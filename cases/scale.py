@@ -1,11 +1,12 @@
 """How large a photo shows things: pixels per millimetre, from a line that a person drew over a known length.
 
 It holds in the plane of the ruler (or the coin) and is as good as the line; what is measured with it is not stored.
+Who set it last, or took it away, and when stays with the photo; the audit log has every change.
 """
 
 import math
 
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -36,13 +37,22 @@ def set_scale(image: LesionImage, *, pixels: float, millimetres: float, by: User
     return _record(image, pixels / millimetres, by)
 
 
-def clear_scale(image: LesionImage) -> LesionImage:
-    """Takes the scale away again; nothing can be measured in millimetres then. The audit log keeps who did."""
-    return _record(image, None, None)
+def clear_scale(image: LesionImage, *, by: User) -> LesionImage:
+    """Takes the scale away, with who and when; nothing can be measured in millimetres then."""
+    return _record(image, None, by) if image.pixels_per_mm else image
 
 
-def _record(image: LesionImage, pixels_per_mm: float | None, by: User | None) -> LesionImage:
-    image.pixels_per_mm, image.scale_set_by = pixels_per_mm, by
-    image.scale_set_at = timezone.now() if by else None
+def said(image: LesionImage) -> str:
+    """The photo's scale, and who set it or took it away; empty where nobody ever did. Needs `scale_set_by`."""
+    if image.scale_set_at is None:
+        return ""
+    who = {"name": image.scale_set_by, "day": formats.date_format(timezone.localtime(image.scale_set_at), "j M Y, H:i")}
+    if image.pixels_per_mm is None:
+        return _("Scale unknown: taken away by %(name)s, %(day)s.") % who
+    return _("Scale: %(number)s pixels per mm, by %(name)s, %(day)s.") % {"number": f"{image.pixels_per_mm:.1f}", **who}
+
+
+def _record(image: LesionImage, pixels_per_mm: float | None, by: User) -> LesionImage:
+    image.pixels_per_mm, image.scale_set_by, image.scale_set_at = pixels_per_mm, by, timezone.now()
     image.save(update_fields=["pixels_per_mm", "scale_set_by", "scale_set_at"])
     return image

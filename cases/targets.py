@@ -55,14 +55,20 @@ def time_left(case: Case) -> TimeLeft | None:
     return TimeLeft(due_at, due_at - timezone.now(), span)
 
 
-def passed(clinic: Clinic) -> Q:
-    """The cases that have waited longer than the clinic wants, as a filter on cases of any state."""
+def passed(clinic: Clinic, share: float = 1) -> Q:
+    """The cases that have waited longer than `share` of the clinic's target, as a filter on cases of any state."""
     now, late = timezone.now(), Q()
     for tier in Urgency:
-        late |= Q(urgency=tier, waiting_since__lt=now - target(clinic, tier))
+        late |= Q(urgency=tier, waiting_since__lt=now - target(clinic, tier) * share)
     return late
 
 
 def overdue(clinic: Clinic) -> QuerySet[Case]:
     """The clinic's waiting cases whose target has passed."""
     return Case.objects.filter(passed(clinic), clinic=clinic, state=CaseState.WAITING)
+
+
+def nearly_due(clinic: Clinic) -> QuerySet[Case]:
+    """The clinic's waiting cases whose target is near and has not passed."""
+    waiting = Case.objects.filter(clinic=clinic, state=CaseState.WAITING)
+    return waiting.filter(passed(clinic, 1 - NEAR)).exclude(passed(clinic))

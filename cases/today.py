@@ -28,6 +28,7 @@ class Today:
     queued: int
     running: int
     failed: int
+    queued_since: datetime | None  # since when the oldest queued one waits
     heartbeat: datetime | None
     model: ModelVersion | None
     now: datetime = field(default_factory=timezone.now)
@@ -58,9 +59,10 @@ def figures(person: User) -> Today:
     unfinished = _unfinished(predictions)
     return Today(
         tiers=_tiers(cases),
-        queued=unfinished[PredictionState.QUEUED],
-        running=unfinished[PredictionState.RUNNING],
-        failed=unfinished[PredictionState.FAILED],
+        queued=unfinished[PredictionState.QUEUED][0],
+        running=unfinished[PredictionState.RUNNING][0],
+        failed=unfinished[PredictionState.FAILED][0],
+        queued_since=unfinished[PredictionState.QUEUED][1],
         heartbeat=_heartbeat(),
         model=ModelVersion.objects.filter(state=ModelState.ACTIVE).first(),
     )
@@ -80,11 +82,17 @@ def _tiers(cases: QuerySet[Case]) -> list[Tier]:
     ]
 
 
-def _unfinished(predictions: QuerySet[Prediction]) -> dict[PredictionState, int]:
+def _unfinished(predictions: QuerySet[Prediction]) -> dict[PredictionState, tuple[int, datetime | None]]:
+    """How many there are in each state, and since when the oldest is queued."""
     states = (PredictionState.QUEUED, PredictionState.RUNNING, PredictionState.FAILED)
-    rows = predictions.filter(state__in=states).order_by().values("state").annotate(number=Count("id"))
-    found = {row["state"]: row["number"] for row in rows}
-    return {state: found.get(state, 0) for state in states}
+    rows = (
+        predictions.filter(state__in=states)
+        .order_by()
+        .values_list("state")
+        .annotate(number=Count("id"), oldest=Min("queued_at"))
+    )
+    found = {state: (number, oldest) for state, number, oldest in rows}
+    return {state: found.get(state, (0, None)) for state in states}
 
 
 def _heartbeat() -> datetime | None:

@@ -310,17 +310,28 @@ class Tally:
     filters: Filters = field(default_factory=Filters)
 
     def __str__(self) -> str:
-        return f"{COUNT_LIMIT}+" if self.number > COUNT_LIMIT else str(self.number)
+        return capped(self.number)
+
+
+def capped(number: int) -> str:
+    """A number that was counted up to COUNT_LIMIT and one more."""
+    return f"{COUNT_LIMIT}+" if number > COUNT_LIMIT else str(number)
 
 
 def tallies(person: Person, clinic: Clinic, filters: Filters) -> list[Tally]:
     """How many cases each tab holds, with the filters that its link carries; counting stops at COUNT_LIMIT."""
     mine = cases(person).filter(clinic=clinic).order_by()
-    # One query for all tabs: each number is a subquery of its own, which stops counting by itself.
-    numbers = Clinic.objects.filter(id=clinic.id).values_list(
-        *(_Number(mine.filter(state=tab.value).values("id")[: COUNT_LIMIT + 1]) for tab in Tab)
-    )
-    return [Tally(tab, number, filters.on(tab)) for tab, number in zip(Tab, numbers.get(), strict=True)]
+    found = numbers(clinic, {tab.value: mine.filter(state=tab.value) for tab in Tab})
+    return [Tally(tab, found[tab.value], filters.on(tab)) for tab in Tab]
+
+
+def numbers(clinic: Clinic, counted: Mapping[str, QuerySet[Any]]) -> dict[str, int]:
+    """How many rows each queryset has, at most COUNT_LIMIT and one more.
+
+    One query for all of them: each number is a subquery of its own, which stops counting by itself.
+    """
+    columns = {name: _Number(found.order_by().values("pk")[: COUNT_LIMIT + 1]) for name, found in counted.items()}
+    return dict(zip(columns, Clinic.objects.filter(id=clinic.id).values_list(*columns.values()).get(), strict=True))
 
 
 class _Number(models.Subquery):
@@ -350,19 +361,6 @@ def _count(found: QuerySet[Case], limit: int) -> int:
     return found.order_by().values("id")[:limit].count()
 
 
-def waiting_counts(person: Person, clinic: Clinic) -> dict[Urgency, int]:
-    """How many cases wait in each tier; every tier is present."""
-    rows = (
-        cases(person)
-        .filter(clinic=clinic, state=CaseState.WAITING)
-        .order_by()
-        .values("urgency")
-        .annotate(number=Count("id"))
-    )
-    counted = {row["urgency"]: row["number"] for row in rows}
-    return {tier: counted.get(tier.value, 0) for tier in Urgency}
-
-
 # --- The next case -----------------------------------------------------------------------------------------
 
 
@@ -384,6 +382,12 @@ def readable_cases(reader: User, clinic: Clinic) -> QuerySet[Case]:
     if can(reader, clinic, Capability.ARBITRATE):
         theirs |= Q(read_stage=ReadStage.ARBITRATION)
     return waiting.filter(theirs, ~Exists(own))
+
+
+def readable_counts(reader: User, clinic: Clinic) -> dict[tuple[ReadStage, Urgency], int]:
+    """How many of `readable_cases` wait for which read, in which tier; one query."""
+    rows = readable_cases(reader, clinic).order_by().values_list("read_stage", "urgency").annotate(Count("id"))
+    return {(ReadStage(stage), Urgency(urgency)): number for stage, urgency, number in rows}
 
 
 def reserve_next(reader: User, clinic: Clinic, passed: Iterable[UUID] = ()) -> Case | None:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.http.request import validate_host
 
 LEAST_FREE_MEGABYTES = 1000
 _Apps = Sequence[AppConfig] | None
@@ -100,6 +101,34 @@ def pages_travel_encrypted(app_configs: _Apps, **_: Any) -> list[CheckMessage]:
         hint = "Set ALLOWED_HOSTS to the names that people type; `*` lets a forged link leave the site."
         found.append(Error("ALLOWED_HOSTS accepts every name.", hint=hint, id="skinclinic.E005"))
     return found
+
+
+@register()
+def links_in_mails_are_links(app_configs: _Apps, **_: Any) -> list[CheckMessage]:
+    """Mails carry links alone: what happened is seen after signing in."""
+    url = urlsplit(settings.PUBLIC_URL)
+    if url.scheme in ("http", "https") and url.hostname:
+        return []
+    hint = "Set PUBLIC_URL to the address that people type, for example https://skin.clinic.example."
+    return [Error(f"PUBLIC_URL is {settings.PUBLIC_URL!r}, which is no web address.", hint=hint, id="skinclinic.E006")]
+
+
+@register(Tags.security, deploy=True)
+def links_in_mails_lead_here(app_configs: _Apps, **_: Any) -> list[CheckMessage]:
+    """A link that opens nothing leaves an urgent case unread; one without HTTPS sends a session in the clear."""
+    url = urlsplit(settings.PUBLIC_URL)
+    name = url.hostname or ""
+    hint = "Set PUBLIC_URL to the address that people type, for example https://skin.clinic.example."
+    if name in ("localhost", "127.0.0.1", "::1"):
+        said = f"Links in mails begin with {settings.PUBLIC_URL}, which opens on this machine only."
+        return [Warning(said, hint=hint, id="skinclinic.W009")]
+    if not validate_host(f"[{name}]" if ":" in name else name, settings.ALLOWED_HOSTS):
+        said = f"Links in mails begin with {settings.PUBLIC_URL}, and ALLOWED_HOSTS refuses {name}."
+        return [Warning(said, hint=f"{hint} Or add {name} to ALLOWED_HOSTS.", id="skinclinic.W010")]
+    if settings.HTTPS and url.scheme != "https":
+        said = f"HTTPS is on, and links in mails begin with {settings.PUBLIC_URL}."
+        return [Warning(said, hint=hint, id="skinclinic.W011")]
+    return []
 
 
 # --- Services -------------------------------------------------------------------------------------------

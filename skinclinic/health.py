@@ -87,5 +87,10 @@ def _queue() -> bool:
 
 
 def _disk() -> bool:
+    return free_bytes() > LEAST_FREE_BYTES
+
+
+def free_bytes() -> int:
+    """Room on the disk that holds the photos."""
     folder = settings.MEDIA_ROOT if settings.MEDIA_ROOT.exists() else settings.BASE_DIR
-    return shutil.disk_usage(folder).free > LEAST_FREE_BYTES
+    return shutil.disk_usage(folder).free

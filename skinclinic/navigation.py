@@ -29,6 +29,7 @@ _ENTRIES = [
     (_("New case"), "case_new", "plus", (Capability.LOG_CASES,)),
     (_("Reports"), "report_list", "file-text", (Capability.LOG_CASES,)),
     (_("Figures"), "figures", "chart-bar", (Capability.SEE_FIGURES, Capability.SIGN_READS)),
+    (_("Practice"), "practice", "clipboard-check", (Capability.SIGN_READS,)),
     (_("Models"), "model_list", "brain", (Capability.MANAGE_MODELS,)),
     (_("Admin"), "admin:index", "settings", (Capability.OPEN_ADMIN,)),
 ]

@@ -357,7 +357,7 @@ else:
 # A worker must not hang on a mail server that does not answer.
 EMAIL_TIMEOUT = 10
 # What links in mails begin with; the same address that people type.
-PUBLIC_URL = env.str("PUBLIC_URL", default=(CSRF_TRUSTED_ORIGINS or ["http://localhost:8000"])[0]).rstrip("/")
+PUBLIC_URL = (env.str("PUBLIC_URL", default="") or [*CSRF_TRUSTED_ORIGINS, "http://localhost:8000"][0]).rstrip("/")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="skinclinic <noreply@localhost>")
 
 LOGGING = logs.configuration(json=env.bool("LOG_JSON", default=False), level=env.str("LOG_LEVEL", default="INFO"))

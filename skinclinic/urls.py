@@ -3,10 +3,12 @@ from django.contrib import admin
 from django.urls import include, path
 
 from skinclinic import health
+from skinclinic.start.page import home
 
 urlpatterns = [
     path("healthz", health.live, name="healthz"),
     path("readyz", health.ready, name="readyz"),
+    path("", home, name="home"),
     path("", include("accounts.urls")),
     path("", include("cases.urls.worklist")),
     path("", include("cases.urls.clinic")),

@@ -3,18 +3,19 @@
 import io
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from PIL import ImageFilter
 from uuid6 import uuid7
 
 from accounts.models import Clinic, Membership, User
 from accounts.roles import Role
 from cases import intake, lifecycle, outcomes, patients, photo_requests, predictions
-from cases.demo import aftermath, drawing
+from cases.demo import aftermath, drawing, practising
+from cases.demo.visits import PATIENTS, VISITS, Visit
 from cases.models import (
     Case,
     CaseState,
@@ -24,12 +25,15 @@ from cases.models import (
     Lesion,
     LesionImage,
     Patient,
+    PhotoRequest,
     Prediction,
     Read,
     ReadKind,
-    Urgency,
 )
 from cases.second_reads import Reason
+
+# Photos of cases that a newcomer opens, and of those that fill the past.
+LARGE, SMALL = (900, 675), (600, 450)
 
 PEOPLE = [
     # email, name, roles
@@ -39,108 +43,6 @@ PEOPLE = [
     ("trainee@demo.example", "Dr. Jonas Weiss", [Role.DOCTOR]),
     ("lead@demo.example", "Dr. Ruth Okafor", [Role.LEAD]),
     ("admin@demo.example", "Alex Winter", [Role.ADMIN]),
-]
-
-
-@dataclass(frozen=True)
-class Visit:
-    """One case of the story: whose, what is drawn, how long ago, and how far it came."""
-
-    patient: int
-    look: str
-    site: str
-    side: str
-    hours_ago: float
-    read: str = ""  # the signed condition; empty while the case waits
-    management: str = "discharge"
-    certainty: str = "probable"
-    correction: str = ""
-    outcome: str = ""
-    draft: bool = False
-    urgency: Urgency = Urgency.ROUTINE
-    answers: str = ""  # the questions answered yes; the others are no
-    note: str = ""
-    first: str = ""  # what the reader thought before the AI was shown, where they changed their mind
-    reader: str = ""  # whose read it is; else one of the two doctors
-    second: str = ""  # what a second reader signed, and how the lead settled it
-    arbiter: str = ""
-    waits_for: str = ""  # a second read or an arbitration that is still to come
-    photos_wanted: bool = False
-
-
-_PATIENTS = [
-    # family name, given name, birth date, sex, skin type, consents to AI use / training use
-    ("Brandt", "Helene", date(1951, 3, 14), "female", "2", "granted", "granted"),
-    ("Costa", "Miguel", date(1968, 11, 2), "male", "4", "granted", "granted"),
-    ("Duval", "Amélie", date(1987, 6, 25), "female", "2", "granted", "refused"),
-    ("Eriksen", "Lars", date(1944, 1, 9), "male", "1", "granted", "granted"),
-    ("Fodor", "Ilona", date(1959, 8, 30), "female", "3", "granted", "not_asked"),
-    ("Gruber", "Josef", date(1939, 12, 5), "male", "2", "granted", "granted"),
-    ("Haddad", "Leila", date(1992, 4, 17), "female", "4", "refused", "refused"),
-    ("Ivanova", "Daria", date(1976, 9, 21), "female", "2", "granted", "granted"),
-    ("Jansen", "Pieter", date(1963, 2, 28), "male", "2", "granted", "granted"),
-    ("Kowalska", "Zofia", date(1955, 7, 11), "female", "1", "granted", "granted"),
-    ("Lefebvre", "Paul", date(1981, 10, 3), "male", "3", "granted", "granted"),
-    ("Mwangi", "Grace", date(1984, 5, 19), "female", "6", "granted", "granted"),
-    ("Novak", "Eva", date(1961, 4, 2), "female", "2", "granted", "granted"),
-    ("Öztürk", "Emre", date(1972, 12, 24), "male", "4", "granted", "granted"),
-]
-
-_VISITS = [
-    Visit(0, "BCC", "nose", "midline", 21 * 24, "BCC", "biopsy", "certain", outcome="BCC", answers="grew bled"),
-    Visit(1, "NEV", "back", "left", 20 * 24, "NEV", "discharge", "certain"),
-    Visit(2, "NEV", "thigh", "right", 18 * 24, "ATN", "follow_up", "possible", answers="changed", note="Check again."),
-    Visit(3, "ACK", "scalp", "midline", 16 * 24, "ACK", "follow_up", "certain", answers="itch"),
-    Visit(4, "SEK", "chest", "right", 14 * 24, "SEK", "discharge", "certain", answers="raised"),
-    Visit(5, "SCC", "ear", "left", 12 * 24, "ACK", "biopsy", "possible", "SCC", "SCC", answers="grew hurt bled raised"),
-    Visit(7, "NEV", "abdomen", "midline", 10 * 24, "NEV", "discharge", "probable", first="ATN"),
-    # The AI made the reader look twice, and the biopsy was right to be taken.
-    Visit(
-        8,
-        "MEL",
-        "back",
-        "right",
-        8 * 24,
-        "MEL",
-        "urgent_referral",
-        "probable",
-        first="ATN",
-        outcome="MIS",
-        answers="grew changed",
-    ),
-    # Two readers who disagreed, a lead who settled it, and the biopsy.
-    Visit(
-        12,
-        "MEL",
-        "leg",
-        "left",
-        7 * 24,
-        "ATN",
-        "follow_up",
-        "possible",
-        reader="trainee",
-        second="MEL",
-        arbiter="MEL",
-        outcome="MEL",
-        answers="grew changed",
-    ),
-    Visit(3, "ACK", "face", "midline", 5 * 24, "ACK", "follow_up", reader="trainee", second="ACK", answers="itch"),
-    Visit(9, "SEK", "face", "left", 6 * 24, "SEK", "discharge", "certain", answers="raised"),
-    Visit(10, "ACK", "forearm", "left", 3 * 24, "ACK", "follow_up", "probable", answers="itch"),
-    # The second visit of one lesion: what changed in eighteen days is there to see.
-    Visit(2, "NEV", "thigh", "right", 5, answers="changed", note="Control of the visit 18 days ago."),
-    Visit(11, "MEL", "foot", "left", 27, urgency=Urgency.SOON, answers="grew changed", note="New since spring."),
-    Visit(12, "BCC", "face", "right", 30, answers="bled raised", note="Bleeds when she dries her face."),
-    Visit(3, "SCC", "hand", "right", 22, urgency=Urgency.SOON, answers="grew hurt raised"),
-    Visit(13, "NEV", "arm", "left", 20),
-    Visit(6, "SEK", "neck", "right", 9, answers="raised itch", note="Does not want the AI used."),
-    Visit(9, "ACK", "nose", "midline", 4, answers="itch"),
-    Visit(0, "SEK", "back", "midline", 2, answers="raised"),
-    Visit(10, "NEV", "chest", "left", 1.2, answers="itch"),
-    Visit(1, "NEV", "chest", "right", 7, "NEV", "discharge", reader="trainee", waits_for="second"),
-    Visit(4, "SEK", "back", "left", 26, "SEK", "discharge", reader="trainee", second="MEL", waits_for="arbitration"),
-    Visit(11, "NEV", "arm", "right", 3, photos_wanted=True, answers="changed"),
-    Visit(7, "NEV", "leg", "right", 0.4, draft=True),
 ]
 
 
@@ -159,14 +61,17 @@ def tell(password: str, progress: Callable[[int, int], None] = lambda done, tota
         team = {email.split("@")[0]: _person(clinic, email, name, roles) for email, name, roles in PEOPLE}
         # One hash for all: hashing is slow on purpose, and the password is the same.
         team["staff"].set_password(password)
-        User.objects.filter(id__in=[person.id for person in team.values()]).update(password=team["staff"].password)
+        User.objects.filter(id__in=[person.id for person in team.values()]).update(
+            password=team["staff"].password, last_login=timezone.now() - timedelta(hours=20)
+        )
         Membership.objects.filter(user=team["trainee"]).update(is_trainee=True)
-        people = [_patient(clinic, team["staff"], number, row) for number, row in enumerate(_PATIENTS)]
+        people = [_patient(clinic, team["staff"], number, row) for number, row in enumerate(PATIENTS)]
         lesions: dict[tuple[int, str, str], Lesion] = {}
-        for number, visit in enumerate(_VISITS):
+        for number, visit in enumerate(VISITS):
             _log(visit, number, people[visit.patient], lesions, team)
-            progress(number + 1, len(_VISITS))
+            progress(number + 1, len(VISITS))
         aftermath.write(clinic, team["staff"])
+        practising.write(clinic, team)
     return clinic
 
 
@@ -211,11 +116,24 @@ def _log(
         created_at=logged,
         **answers,
     )
-    close_up = _photo(case, visit.look, number, team["staff"])
-    if number % 4 == 0:
-        _photo(case, visit.look, number + 100, team["staff"], kind="overview")
+    staff, size = team["staff"], SMALL if visit.is_past else LARGE
+    close_up = _photo(case, visit.look, number, staff, size, blurred=visit.photos_wanted or visit.retaken)
+    if number % 4 == 0 and not visit.is_past:
+        _photo(case, visit.look, number + 100, staff, size, kind="overview")
     if visit.draft:
         return
+    if visit.retaken:
+        asked = logged + timedelta(hours=2)
+        PhotoRequest.objects.create(
+            case=case,
+            asked_by=team["doctor2"],
+            asked_at=asked,
+            faults=["blurred"],
+            note="Rest the hand on the skin, please.",
+            answered_by=staff,
+            answered_at=asked + timedelta(hours=3),
+        )
+        close_up = _photo(case, visit.look, number + 200, staff, size)
     lifecycle.send(case.id)
     Case.objects.filter(id=case.id).update(waiting_since=logged + timedelta(minutes=6))
     LesionImage.objects.filter(case=case).update(created_at=logged + timedelta(minutes=4))
@@ -231,8 +149,19 @@ def _log(
         )
 
 
-def _photo(case: Case, look: str, seed: int, by: User, kind: str = "close_up") -> LesionImage:
-    picture = drawing.draw(look, seed=seed, width=1000, height=750)
+def _photo(
+    case: Case,
+    look: str,
+    seed: int,
+    by: User,
+    size: tuple[int, int],
+    *,
+    kind: str = "close_up",
+    blurred: bool = False,
+) -> LesionImage:
+    picture = drawing.draw(look, seed=seed, width=size[0], height=size[1])
+    if blurred:
+        picture = picture.filter(ImageFilter.GaussianBlur(size[0] / 120))
     image = intake.accept(case, io.BytesIO(drawing.jpeg(picture)), name=f"demo-{seed}.jpg", kind=kind, by=by)
     for prediction in Prediction.objects.filter(image=image):
         predictions.run(prediction.id)
@@ -289,8 +218,8 @@ def _read(visit: Visit, case: Case, image: LesionImage, logged: datetime, team: 
             comment="Corrected after the pathologist's report.",
         )
     ours = Case.objects.filter(id=case.id)
-    if visit.reader == "trainee":
-        ours.update(second_read_reason=Reason.TRAINEE)
+    if visit.reader == "trainee" or visit.second:
+        ours.update(second_read_reason=Reason.TRAINEE if visit.reader == "trainee" else Reason.ALL)
     if visit.waits_for:
         ours.update(read_stage=visit.waits_for)
         return

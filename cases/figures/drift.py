@@ -22,6 +22,8 @@ from inference.statistics import Share, mean_interval, stability
 
 # A shift of shares is not worth a word on fewer photos than this: chance alone would make one.
 FEWEST_FOR_SHIFT = 100
+# Population stability indices above these are commonly called some shift, and a shift.
+SOME_SHIFT, SHIFT = 0.1, 0.25
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,10 @@ class Learnt:
 def learnt() -> Learnt | None:
     """None where no model is active."""
     version = ModelVersion.objects.filter(state=ModelState.ACTIVE).first()
-    if version is None:
-        return None
+    return learnt_by(version) if version else None
+
+
+def learnt_by(version: ModelVersion) -> Learnt:
     bundle = bundle_of(version)
     answers: Mapping[str, Any] = bundle.spec["answers"] if bundle else {}
     return Learnt(
@@ -71,9 +75,7 @@ def answers(scope: Scope) -> Figure:
 def sites(scope: Scope) -> Figure:
     """Where the lesions are, beside the training data."""
     reference = learnt()
-    expected = dict(reference.sites) if reference else {}
-    if expected and sum(expected.values()) < 1:
-        expected["other"] = 1 - sum(expected.values())
+    expected = _sites_expected(reference) if reference else {}
     return _compared(
         scope.asked,
         key="sites",
@@ -81,9 +83,51 @@ def sites(scope: Scope) -> Figure:
         group=_("Body site"),
         expected=expected,
         names={code: str(name) for code, name in BodySite.choices if code in expected},
-        code_of=lambda photo: photo.site if photo.site in expected else "other",
+        code_of=lambda photo: _site_code(photo, expected),
         reference=_("Training data of %(name)s") % {"name": reference.name if reference else ""},
     )
+
+
+def _sites_expected(reference: Learnt) -> dict[str, float]:
+    """The shares of the training data's body sites; those that its bundle does not name are "other"."""
+    expected = dict(reference.sites)
+    if expected and sum(expected.values()) < 1:
+        expected["other"] = 1 - sum(expected.values())
+    return expected
+
+
+def _site_code(photo: Asked, expected: Mapping[str, float]) -> str:
+    return photo.site if photo.site in expected else "other"
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """Population stability indices over the newest photos; None where nothing is known to compare with."""
+
+    n: int
+    answers: float | None
+    sites: float | None
+
+    @property
+    def is_shift(self) -> bool:
+        return max(self.answers or 0, self.sites or 0) > SHIFT
+
+
+def shifted(photos: Sequence[Asked], version: ModelVersion) -> Shifted | None:
+    """How far `photos` and what `version` says of them are from what it learnt from; None for too few to say."""
+    if len(photos) < FEWEST_FOR_SHIFT:
+        return None
+    reference = learnt_by(version)
+    places = _sites_expected(reference)
+    return Shifted(
+        n=len(photos),
+        answers=_index(Counter(photo.code for photo in photos), reference.answers),
+        sites=_index(Counter(_site_code(photo, places) for photo in photos), places),
+    )
+
+
+def _index(counts: Mapping[str, int], expected: Mapping[str, float]) -> float | None:
+    return stability([counts[code] for code in expected], list(expected.values())) if expected else None
 
 
 def ages(scope: Scope) -> Figure:
@@ -194,7 +238,7 @@ def _shift_in_words(counts: Sequence[int], expected: Sequence[float]) -> str:
     if n < FEWEST_FOR_SHIFT:
         return _("Too few photos to speak of a shift: %(least)s are needed.") % {"least": FEWEST_FOR_SHIFT}
     index, chance = stability(counts, expected), (len(counts) - 1) / n
-    words = _("no shift") if index < 0.1 else _("some shift") if index < 0.25 else _("a shift")
+    words = _("no shift") if index < SOME_SHIFT else _("some shift") if index < SHIFT else _("a shift")
     return _(
         "Population stability index %(index)s: %(words)s (below 0.1 none, above 0.25 a shift; chance alone about "
         "%(chance)s)."

@@ -173,7 +173,7 @@ class Asked:
     logged_at: datetime
 
 
-def photos_asked(predictions: QuerySet[Prediction]) -> list[Asked]:
+def photos_asked(predictions: QuerySet[Prediction], most: int = MOST_PHOTOS) -> list[Asked]:
     """The newest photos among `predictions` that the active model has judged; one query."""
     columns = (
         "image__case_id",
@@ -197,5 +197,5 @@ def photos_asked(predictions: QuerySet[Prediction]) -> list[Asked]:
         )
         for case_id, probabilities, novelty, strange, site, born, logged_at in done.order_by(
             "-image__case__created_at", "-id"
-        ).values_list(*columns)[:MOST_PHOTOS]
+        ).values_list(*columns)[:most]
     ]

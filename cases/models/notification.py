@@ -11,6 +11,7 @@ from inference.models import ModelVersion
 
 class NotificationKind(models.TextChoices):
     URGENT_WAITING = "urgent_waiting", _("An urgent case is waiting")
+    DUE_SOON = "due_soon", _("A case has little time left")
     OVERDUE = "overdue", _("A case has waited too long")
     PHOTOS_WANTED = "photos_wanted", _("Better photos are wanted")
     REPORT_READY = "report_ready", _("A report is ready")

@@ -1,5 +1,6 @@
 from django import template
 
+from cases import scale
 from cases.models import ImageKind, LesionImage
 from cases.photo import remarks
 
@@ -22,3 +23,9 @@ def photo_remarks(image: LesionImage | None) -> list[str]:
 def photo_quality(image: LesionImage | None) -> str:
     """How good a photo is, in words; empty where nothing was measured."""
     return remarks.in_a_word(image.quality_score) if image else ""
+
+
+@register.filter
+def scale_said(image: LesionImage) -> str:
+    """The photo's scale with who and when, as the viewer says it."""
+    return scale.said(image)

@@ -73,7 +73,7 @@ def reserve(request: HttpRequest, case_id: UUID) -> HttpResponse:
         if token:
             reservations.release(case, reader, token)
         return HttpResponse(status=204)
-    if token and reservations.renew(case, reader, token):
+    if token and reservations.renew(case, reader):
         return JsonResponse({"token": str(token)})
     held = reservations.reserve(case, reader)
     if held:

@@ -12,7 +12,7 @@ from accounts.access import can
 from accounts.doors import requires
 from accounts.middleware import clinic_of
 from accounts.roles import Capability
-from cases import report_deliveries, saved_views
+from cases import practice, report_deliveries, saved_views
 from cases import worklist as lists
 from cases.errors import Refused
 from cases.models import BodySite, ReadStage, Urgency
@@ -34,6 +34,14 @@ def _reports(request: HttpRequest) -> str:
     return report_deliveries.count(request.user, clinic)
 
 
+def _practice(request: HttpRequest, filters: lists.Filters) -> int:
+    """How many practice cases the reader has not read; they stand above the list and never in it."""
+    clinic = clinic_of(request)
+    if filters.tab != lists.Tab.WAITING or not can(request.user, clinic, Capability.SIGN_READS):
+        return 0
+    return practice.to_read(signed_in_person(request), clinic).count()
+
+
 @require_GET
 @requires(Capability.VIEW_RECORD)
 def worklist(request: HttpRequest) -> HttpResponse:
@@ -50,6 +58,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
         ),
         "tallies": lists.tallies(request.user, clinic, filters),
         "reports": _reports(request),
+        "practice": _practice(request, filters),
         "since": since,
         "urgencies": Urgency.choices,
         "sites": BodySite.choices,

@@ -19,7 +19,7 @@ _SOCKET_PATH_BYTES = 103
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._-]+")  # what a URL can hold as it is
 
 
-def environment(var: Path, redis_url: str, host: str) -> dict[str, str]:
+def environment(var: Path, redis_url: str, host: str, port: int) -> dict[str, str]:
     """What every part finds in its environment, besides what the person who started `up` has set."""
     own = dict(os.environ)
     own |= {
@@ -33,7 +33,15 @@ def environment(var: Path, redis_url: str, host: str) -> dict[str, str]:
     }
     if host not in ("127.0.0.1", "localhost", "::1") and "ALLOWED_HOSTS" not in own:
         own["ALLOWED_HOSTS"] = ",".join(["localhost", "127.0.0.1", "[::1]", *own_names(host)])
+    if not own.get("PUBLIC_URL") and not own.get("CSRF_TRUSTED_ORIGINS"):
+        own["PUBLIC_URL"] = public_url(host, port)
     return own
+
+
+def public_url(host: str, port: int) -> str:
+    """What links in mails begin with: where `up` answers, for other devices too if it listens to them."""
+    name = "localhost" if host in ("127.0.0.1", "localhost", "::1") else own_names(host)[0]
+    return f"http://{name}:{port}"
 
 
 def own_names(host: str) -> list[str]:

@@ -131,7 +131,7 @@ class Supervisor:
             redis_url = f"unix://{folder}/valkey.sock"
         with mendable(self.var / "run"):
             (self.var / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
-        env = parts.environment(self.var, redis_url, self.host)
+        env = parts.environment(self.var, redis_url, self.host, self.port)
         self._prepare(env)
         self.trainer = parts.trainer(self.var, env)
         others = [

@@ -1,6 +1,6 @@
 // Reading by keyboard, agreeing with the AI, and the question before a risky discharge.
 import { ask } from "./confirm.js";
-import { isTyping } from "./shortcuts.js";
+import { isTyping, mayAct } from "./shortcuts.js";
 import "./polling.js";
 
 const form = document.querySelector("[data-read-form]");
@@ -64,8 +64,7 @@ if (form) {
 
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && isTyping(event.target) && form.contains(event.target)) event.target.blur();
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
+    if (!mayAct(event)) return;
     const acts = {
       r: () => {
         toFirstOpen(); // unfolds the form of a signed case

@@ -10,9 +10,14 @@ export function isTyping(target) {
   return target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName);
 }
 
+/** Whether a single key may act on the page: nobody types, no question is open, and the person has not switched them off. */
+export function mayAct(event) {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return false;
+  return !isTyping(event.target) && !document.querySelector("dialog[open]") && !("keysOff" in document.body.dataset);
+}
+
 document.addEventListener("keydown", (event) => {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
+  if (!mayAct(event)) return;
   if (event.key === "/") {
     const search = document.getElementById("search");
     if (!search) return;

@@ -5,7 +5,7 @@
 import { Compare } from "./viewer/compare.js";
 import { Measure } from "./viewer/measure.js";
 import { fit, makePane, photoOf, pixelForPixel, source, zoomBy } from "./viewer/pane.js";
-import { isTyping } from "./shortcuts.js";
+import { isTyping, mayAct } from "./shortcuts.js";
 
 const heat = { on: false, strength: 0.7, condition: "" };
 let here = null; // the stage that is on the page: { stage, pane, measure, compare, overlay }
@@ -133,9 +133,9 @@ document.addEventListener("keydown", (event) => {
     button.focus();
   } else if (isTyping(event.target)) {
     return;
-  } else if (event.key === "[" || (inStrip && event.key === "ArrowLeft")) {
+  } else if ((event.key === "[" && mayAct(event)) || (inStrip && event.key === "ArrowLeft")) {
     step(-1);
-  } else if (event.key === "]" || (inStrip && event.key === "ArrowRight")) {
+  } else if ((event.key === "]" && mayAct(event)) || (inStrip && event.key === "ArrowRight")) {
     step(1);
   } else {
     return;

@@ -1,5 +1,5 @@
 // The worklist by keyboard (j and k walk through the rows, Enter opens one), and filters that need no button.
-import { isTyping } from "./shortcuts.js";
+import { mayAct } from "./shortcuts.js";
 import "./polling.js";
 
 function walk(step) {
@@ -10,8 +10,7 @@ function walk(step) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
+  if (!mayAct(event)) return;
   if (event.key === "j" || event.key === "k") {
     event.preventDefault();
     walk(event.key === "j" ? 1 : -1);

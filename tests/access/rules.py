@@ -111,6 +111,7 @@ RULES: dict[str, dict[str, Rule]] = {
     # --- Start, patients, cases -----------------------------------------------------------------------
     # Those without a role are told whom to ask for one.
     "home": {"GET": Rule(SIGNED_IN)},
+    "own_settings": {"GET": _OWN_ACCOUNT, "POST": _OWN_ACCOUNT},
     "clinic_switch": {"POST": Rule(PEOPLE, body=lambda side: {"clinic": str(side.clinic.pk)}, refused=404)},
     "patient_list": {"GET": Rule(PEOPLE), "POST": Rule(PEOPLE, body=lambda side: {"q": "nova"})},
     "patient_pick": {"POST": Rule(PEOPLE, body=lambda side: {"q": "nova"})},

@@ -54,7 +54,7 @@ def row(page: Page, name: str):
 def test_from_search_to_sent(alma, browse_as, photos, size):
     page = browse_as(alma.staff)
     page.set_viewport_size(size)
-    page.goto(reverse("home"))
+    page.goto(reverse("patient_list"))
     fits(page)
 
     page.get_by_label("Search patients").fill("Quell Rita 1970-05-06")

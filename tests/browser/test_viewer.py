@@ -125,6 +125,17 @@ def test_measure_by_a_line_over_a_known_length(alma, browse_as):
     image = LesionImage.objects.get()
     assert image.pixels_per_mm == pytest.approx(pixels / 20, rel=0.01)
     assert image.scale_set_by == alma.doctor
+
+    # It is taken away, brought back, and each time it is said by whom.
+    tools = page.locator("#panel-measure")
+    expect(tools).to_contain_text(f"by {alma.doctor}")
+    tools.get_by_role("button", name="Take the scale away").click()
+    expect(tools).to_contain_text(f"taken away by {alma.doctor}")
+    expect(length).to_contain_text("px")
+    assert LesionImage.objects.get().pixels_per_mm is None
+    tools.get_by_role("button", name="Undo").click()
+    expect(length).to_have_text("20.0 mm")
+    assert LesionImage.objects.get().pixels_per_mm == pytest.approx(image.pixels_per_mm)
     # It is the photo's from now on, whatever the zoom and the turn.
     live(opened(page, case))
     for key in ("i", ".", "m"):

@@ -148,3 +148,14 @@ def test_no_trace_in_records_figures_or_counts(alma, drawn):
     assert state() == before
     reader = make_person(alma.clinic, "doctor")
     assert practice.scorecard(reader, alma.clinic).waiting == 6
+
+
+def test_practice_stands_in_the_rail_and_above_a_readers_worklist_and_never_in_it(alma, brno, drawn, sign_in):
+    page = sign_in(alma.doctor).get(reverse("worklist"))
+    assert page.context["practice"] == len(drawn)
+    assert not page.context["page"].rows
+    assert reverse("practice") in [entry.url for entry in page.context["nav"]]
+    for person in (alma.staff, brno.doctor):
+        page = sign_in(person).get(f"{reverse('worklist')}?tab=waiting")
+        assert not page.context["practice"]
+    assert reverse("practice") not in [entry.url for entry in sign_in(alma.staff).get("/worklist/").context["nav"]]

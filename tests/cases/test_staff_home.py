@@ -1,26 +1,10 @@
-"""Where a person goes first, and the choice of clinic."""
+"""Who is let in, and the choice of clinic."""
 
-import pytest
 from django.urls import reverse
 
 from accounts.models import Membership
 from accounts.roles import Role
 from tests.cast import make_patient, make_person
-
-
-@pytest.mark.parametrize(
-    ("role", "page"),
-    [
-        (Role.STAFF, "patient_list"),
-        (Role.DOCTOR, "worklist"),
-        (Role.LEAD, "worklist"),
-        (Role.ADMIN, "admin:index"),
-        (Role.INTEGRATION, "patient_list"),
-    ],
-)
-def test_each_role_begins_where_its_work_is(alma, sign_in, role, page):
-    answer = sign_in(alma.role(role)).get(reverse("home"))
-    assert answer.headers["Location"] == reverse(page)
 
 
 def test_a_stranger_signs_in_first(client, db):

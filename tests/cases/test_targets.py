@@ -57,6 +57,21 @@ def test_leads_are_told_once_of_what_has_waited_too_long(alma, brno):
     assert escalation.sweep() == 1
 
 
+def test_doctors_are_told_once_of_what_has_little_time_left_and_of_no_routine_case(alma, brno):
+    near = waits(alma, 3.5, Urgency.URGENT)
+    waits(alma, 2, Urgency.URGENT)
+    waits(alma, 60, Urgency.ROUTINE)  # of 72
+    waits(brno, 1, Urgency.URGENT)
+    assert escalation.sweep() == 1
+    assert escalation.sweep() == 0
+    told = Notification.objects.filter(kind=NotificationKind.DUE_SOON)
+    assert {(each.person, each.case) for each in told} == {(alma.doctor, near), (alma.lead, near)}
+    # Late by now: it is the leads', and nobody's bell counts it twice.
+    Case.objects.filter(id=near.id).update(waiting_since=timezone.now() - timedelta(hours=5))
+    assert escalation.sweep() == 1
+    assert not told.filter(read_at=None).exists()
+
+
 def test_views_are_kept_replaced_deleted_and_ones_own(alma, sign_in):
     client = sign_in(alma.doctor)
     client.post(reverse("worklist_save_view"), {"name": " Noses ", "tab": "waiting", "site": "nose"})
@@ -85,9 +100,10 @@ def test_a_reservation_is_renewed_let_go_and_runs_out(alma):
     case = waiting_case(alma)
     held = reservations.reserve(case, alma.doctor)
     assert reservations.reserve(case, alma.lead) is None
-    assert reservations.renew(case, alma.doctor, held.token)
+    assert not reservations.renew(case, alma.lead)
     newer = reservations.reserve(case, alma.doctor)  # the same reader opened the page again
-    assert not reservations.renew(case, alma.doctor, held.token)
+    assert reservations.renew(case, alma.doctor)  # the old page holds it on, and takes nothing from the new one
+    assert reservations.holder(case).token == newer.token
     reservations.release(case, alma.doctor, held.token)  # the old page's farewell comes late
     assert reservations.holder(case).token == newer.token
     Reservation.objects.update(until=timezone.now() - timedelta(seconds=1))

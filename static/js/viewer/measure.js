@@ -13,7 +13,14 @@ export class Measure {
     for (const event of ["update-viewport", "resize", "rotate"]) pane.addHandler(event, () => this.draw());
     panel.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.save();
+      this.send({ pixels: this.length, millimetres: panel.querySelector("[data-scale-length]").value }, panel.dataset.saved);
+    });
+    this.undo = panel.querySelector("[data-scale-undo]");
+    this.clear = panel.querySelector("[data-scale-clear]");
+    this.clear.addEventListener("click", () => this.takeAway());
+    this.undo.addEventListener("click", () => {
+      // A line as long as the old scale says: whoever brings it back stands for it from now on.
+      this.send({ pixels: 100, millimetres: 100 / Number(this.undo.dataset.was) }, panel.dataset.saved);
     });
   }
 
@@ -96,29 +103,41 @@ export class Measure {
   tellScale() {
     const words = this.panel.querySelector("[data-scale-words]");
     words.dataset.none ??= words.textContent;
-    const scale = this.photo.pixelsPerMm;
-    words.textContent = scale ? this.panel.dataset.known.replace("%s", scale.toFixed(1)) : words.dataset.none;
+    words.textContent = this.current().dataset.scaleSaid || words.dataset.none;
     this.panel.querySelector("[data-scale-said]").textContent = "";
+    this.clear.hidden = !this.photo.pixelsPerMm;
+    this.undo.hidden = true;
   }
 
-  async save() {
+  async takeAway() {
+    const was = this.photo.pixelsPerMm;
+    if (!(await this.send({ pixels: "", millimetres: "" }, this.panel.dataset.cleared))) return;
+    this.undo.dataset.was = was;
+    this.undo.hidden = false;
+    this.undo.focus();
+  }
+
+  /** What is sent becomes the photo's scale; answers whether it did. */
+  async send(line, saved) {
     const link = this.current();
     const said = this.panel.querySelector("[data-scale-said]");
     const body = new FormData();
-    body.set("pixels", String(this.length));
-    body.set("millimetres", this.panel.querySelector("[data-scale-length]").value);
+    for (const [name, value] of Object.entries(line)) body.set(name, String(value));
     try {
       const headers = JSON.parse(document.body.getAttribute("hx-headers"));
       const answer = await fetch(link.dataset.scaleUrl, { method: "POST", body, headers });
       const told = await answer.json();
       if (answer.ok) {
-        link.dataset.pixelsPerMm = told.pixels_per_mm;
+        link.dataset.pixelsPerMm = told.pixels_per_mm ?? "";
+        link.dataset.scaleSaid = told.said;
         this.tellScale();
         this.draw();
       }
-      said.textContent = answer.ok ? this.panel.dataset.saved : told.error;
+      said.textContent = answer.ok ? saved : told.error;
+      return answer.ok;
     } catch {
       said.textContent = this.panel.dataset.failed;
+      return false;
     }
   }
 }

@@ -1,0 +1,150 @@
+"""Who comes to the invented clinic, with what, and how far each case came. Every person is made up."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from cases.models import Urgency
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One case of the story: whose, what is drawn, how long ago, and how far it came."""
+
+    patient: int
+    look: str
+    site: str
+    side: str
+    hours_ago: float
+    read: str = ""  # the signed condition; empty while the case waits
+    management: str = "discharge"
+    certainty: str = "probable"
+    correction: str = ""
+    outcome: str = ""
+    draft: bool = False
+    urgency: Urgency = Urgency.ROUTINE
+    answers: str = ""  # the questions answered yes; the others are no
+    note: str = ""
+    first: str = ""  # what the reader thought before the AI was shown, where they changed their mind
+    reader: str = ""  # whose read it is; else one of the two doctors
+    second: str = ""  # what a second reader signed, and how the lead settled it
+    arbiter: str = ""
+    waits_for: str = ""  # a second read or an arbitration that is still to come
+    photos_wanted: bool = False  # a blurred photo that its reader sent back
+    retaken: bool = False  # the same, and staff took another one
+
+    @property
+    def is_past(self) -> bool:
+        """Signed: seldom opened again, so its photos are small, and the first start is quick."""
+        return bool(self.read) and not self.waits_for
+
+
+PATIENTS = [
+    # family name, given name, birth date, sex, skin type, consents to AI use / training use
+    ("Brandt", "Helene", date(1951, 3, 14), "female", "2", "granted", "granted"),
+    ("Costa", "Miguel", date(1968, 11, 2), "male", "4", "granted", "granted"),
+    ("Duval", "Amélie", date(1987, 6, 25), "female", "2", "granted", "refused"),
+    ("Eriksen", "Lars", date(1944, 1, 9), "male", "1", "granted", "granted"),
+    ("Fodor", "Ilona", date(1959, 8, 30), "female", "3", "granted", "not_asked"),
+    ("Gruber", "Josef", date(1939, 12, 5), "male", "2", "granted", "granted"),
+    ("Haddad", "Leila", date(1992, 4, 17), "female", "4", "refused", "refused"),
+    ("Ivanova", "Daria", date(1976, 9, 21), "female", "2", "granted", "granted"),
+    ("Jansen", "Pieter", date(1963, 2, 28), "male", "2", "granted", "granted"),
+    ("Kowalska", "Zofia", date(1955, 7, 11), "female", "1", "granted", "granted"),
+    ("Lefebvre", "Paul", date(1981, 10, 3), "male", "3", "granted", "granted"),
+    ("Mwangi", "Grace", date(1984, 5, 19), "female", "6", "granted", "granted"),
+    ("Novak", "Eva", date(1961, 4, 2), "female", "2", "granted", "granted"),
+    ("Öztürk", "Emre", date(1972, 12, 24), "male", "4", "granted", "granted"),
+    ("Papadaki", "Eleni", date(1947, 2, 8), "female", "3", "granted", "granted"),
+    ("Quispe", "Ana", date(1990, 8, 14), "female", "5", "granted", "granted"),
+    ("Rossi", "Carlo", date(1956, 1, 27), "male", "2", "granted", "granted"),
+    ("Sørensen", "Maja", date(1979, 11, 11), "female", "1", "granted", "granted"),
+]
+
+VISITS = [
+    # The clinic began by reading everything twice.
+    Visit(14, "BCC", "nose", "left", 40 * 24, "BCC", "biopsy", "certain", second="BCC", outcome="BCC", answers="bled"),
+    Visit(15, "NEV", "back", "right", 39 * 24, "NEV", "discharge", "certain", second="NEV"),
+    Visit(16, "ACK", "scalp", "midline", 38 * 24, "SEK", "follow_up", first="ACK", second="ACK", arbiter="ACK"),
+    Visit(17, "NEV", "forearm", "left", 36 * 24, "NEV", "discharge", second="NEV", answers="changed"),
+    Visit(14, "SEK", "chest", "left", 35 * 24, "SEK", "discharge", "certain", second="SEK", answers="raised"),
+    Visit(
+        16, "SCC", "hand", "left", 33 * 24, "SCC", "biopsy", first="ACK", second="SCC", outcome="SCC", answers="hurt"
+    ),
+    Visit(15, "NEV", "thigh", "left", 32 * 24, "NEV", "discharge", "certain", second="NEV", retaken=True),
+    Visit(5, "ACK", "face", "right", 30 * 24, "ACK", "follow_up", "certain", second="ACK", answers="itch"),
+    # The AI talked the reader out of the right answer; the second reader and the biopsy did not agree.
+    Visit(
+        17,
+        "MEL",
+        "back",
+        "left",
+        29 * 24,
+        "NEV",
+        "follow_up",
+        "possible",
+        first="MEL",
+        second="MEL",
+        arbiter="MEL",
+        outcome="MEL",
+        answers="grew changed",
+    ),
+    Visit(9, "BCC", "ear", "right", 27 * 24, "BCC", "biopsy", "probable", second="BCC", outcome="BCC", answers="bled"),
+    Visit(8, "NEV", "chest", "left", 26 * 24, "NEV", "discharge", "certain", second="SEK", arbiter="NEV"),
+    Visit(11, "NEV", "thigh", "left", 25 * 24, "NEV", "discharge", "probable", second="NEV"),
+    Visit(10, "SEK", "back", "right", 24 * 24, "SEK", "discharge", "certain", answers="raised"),
+    Visit(7, "ACK", "hand", "left", 22 * 24, "ACK", "follow_up", "probable", answers="itch"),
+    Visit(0, "BCC", "nose", "midline", 21 * 24, "BCC", "biopsy", "certain", outcome="BCC", answers="grew bled"),
+    Visit(1, "NEV", "back", "left", 20 * 24, "NEV", "discharge", "certain"),
+    Visit(2, "NEV", "thigh", "right", 18 * 24, "ATN", "follow_up", "possible", answers="changed", note="Check again."),
+    Visit(3, "ACK", "scalp", "midline", 16 * 24, "ACK", "follow_up", "certain", answers="itch"),
+    Visit(4, "SEK", "chest", "right", 14 * 24, "SEK", "discharge", "certain", answers="raised"),
+    Visit(5, "SCC", "ear", "left", 12 * 24, "ACK", "biopsy", "possible", "SCC", "SCC", answers="grew hurt bled raised"),
+    Visit(7, "NEV", "abdomen", "midline", 10 * 24, "NEV", "discharge", "probable", first="ATN"),
+    # The AI made the reader look twice, and the biopsy was right to be taken.
+    Visit(
+        8,
+        "MEL",
+        "back",
+        "right",
+        8 * 24,
+        "MEL",
+        "urgent_referral",
+        "probable",
+        first="ATN",
+        outcome="MIS",
+        answers="grew changed",
+    ),
+    # Two readers who disagreed, a lead who settled it, and the biopsy.
+    Visit(
+        12,
+        "MEL",
+        "leg",
+        "left",
+        7 * 24,
+        "ATN",
+        "follow_up",
+        "possible",
+        reader="trainee",
+        second="MEL",
+        arbiter="MEL",
+        outcome="MEL",
+        answers="grew changed",
+    ),
+    Visit(3, "ACK", "face", "midline", 5 * 24, "ACK", "follow_up", reader="trainee", second="ACK", answers="itch"),
+    Visit(9, "SEK", "face", "left", 6 * 24, "SEK", "discharge", "certain", answers="raised"),
+    Visit(10, "ACK", "forearm", "left", 3 * 24, "ACK", "follow_up", "probable", answers="itch"),
+    # The second visit of one lesion: what changed in eighteen days is there to see.
+    Visit(2, "NEV", "thigh", "right", 5, answers="changed", note="Control of the visit 18 days ago."),
+    Visit(11, "MEL", "foot", "left", 27, urgency=Urgency.SOON, answers="grew changed", note="New since spring."),
+    Visit(12, "BCC", "face", "right", 30, answers="bled raised", note="Bleeds when she dries her face."),
+    Visit(3, "SCC", "hand", "right", 22, urgency=Urgency.SOON, answers="grew hurt raised"),
+    Visit(13, "NEV", "arm", "left", 20),
+    Visit(6, "SEK", "neck", "right", 9, answers="raised itch", note="Does not want the AI used."),
+    Visit(9, "ACK", "nose", "midline", 4, answers="itch"),
+    Visit(0, "SEK", "back", "midline", 2, answers="raised"),
+    Visit(10, "NEV", "chest", "left", 1.2, answers="itch"),
+    Visit(1, "NEV", "chest", "right", 7, "NEV", "discharge", reader="trainee", waits_for="second"),
+    Visit(4, "SEK", "back", "left", 26, "SEK", "discharge", reader="trainee", second="MEL", waits_for="arbitration"),
+    Visit(11, "NEV", "arm", "right", 3, photos_wanted=True, answers="changed"),
+    Visit(7, "NEV", "leg", "right", 0.4, draft=True),
+]

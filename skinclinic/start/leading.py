@@ -1,0 +1,140 @@
+"""Leads: what is late, what a new model would flag, models to judge, and whether the data has shifted."""
+
+from datetime import timedelta
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import Clinic, User
+from cases import rescoring, targets
+from cases.figures import drift
+from cases.figures.evidence import photos_asked
+from cases.figures.scope import Scope
+from cases.models import CaseState
+from inference.models import ModelState, ModelVersion
+from skinclinic.start.card import Card, Fact, Part, capped
+from training import access as training_access
+from training.models import PENDING
+
+# The newest photos of four weeks: enough to notice a shift, and read in milliseconds.
+DRIFT_DAYS, DRIFT_PHOTOS = 28, 1000
+
+
+def counted(person: User, clinic: Clinic) -> dict[str, QuerySet]:
+    return {
+        "overdue": targets.overdue(clinic),
+        "flagged": rescoring.to_look_at(person, clinic),
+        "candidates": ModelVersion.objects.filter(state=ModelState.CANDIDATE),
+        "trainings": training_access.runs(person).filter(state__in=PENDING),
+    }
+
+
+def part(person: User, clinic: Clinic, found: dict[str, int]) -> Part:
+    """Two queries at most, and one where the AI is stopped."""
+    drift_card, drift_fact = _drift(person, clinic)
+    return Part(
+        key="leading",
+        title=_("Leading"),
+        cards=[
+            card
+            for card in (
+                ai_stopped(clinic),
+                overdue(found["overdue"]),
+                _flagged(found["flagged"]),
+                _candidates(found["candidates"]),
+                drift_card,
+            )
+            if card
+        ],
+        rest=_("No case is over its target, no model waits for a decision, and nothing has shifted."),
+        facts=[
+            Fact(_("Over the target"), capped(found["overdue"]), reverse("figures"), is_bad=bool(found["overdue"])),
+            Fact(_("Trainings under way"), capped(found["trainings"]), reverse("training_list")),
+            drift_fact,
+        ],
+    )
+
+
+def ai_stopped(clinic: Clinic) -> Card | None:
+    if not clinic.ai_is_stopped:
+        return None
+    return Card(
+        key="ai-stopped",
+        icon="ban",
+        title=_("The AI is stopped"),
+        text=_("By %(name)s: %(reason)s") % {"name": clinic.ai_stopped_by, "reason": clinic.ai_stopped_reason},
+        url=reverse("clinic_policy"),
+        action=_("See the switch"),
+        tone="soon",
+    )
+
+
+def overdue(number: int) -> Card | None:
+    if not number:
+        return None
+    return Card(
+        key="overdue",
+        icon="hourglass",
+        number=capped(number),
+        title=_("Waiting for too long"),
+        text=_("Over the clinic's target for their urgency."),
+        url=f"{reverse('worklist')}?tab={CaseState.WAITING}",
+        action=_("Show the cases"),
+        tone="urgent",
+    )
+
+
+def _flagged(number: int) -> Card | None:
+    if not number:
+        return None
+    return Card(
+        key="flagged",
+        icon="flag",
+        number=capped(number),
+        title=_("Signed cases that a newer model would flag"),
+        text=_("Nobody has looked at them again since."),
+        url=reverse("model_list"),
+        action=_("Look at them"),
+        tone="soon",
+    )
+
+
+def _candidates(number: int) -> Card | None:
+    if not number:
+        return None
+    return Card(
+        key="candidates",
+        icon="brain",
+        number=capped(number),
+        title=_("Trained models to judge"),
+        text=_("Compare each with the active one before you decide."),
+        url=reverse("model_list"),
+        action=_("Show the models"),
+    )
+
+
+def _drift(person: User, clinic: Clinic) -> tuple[Card | None, Fact]:
+    address = f"{reverse('figures')}?show=drift"
+    label = _("Shift since the training")
+    version = ModelVersion.objects.filter(state=ModelState.ACTIVE).first()
+    if version is None:
+        return None, Fact(label, _("no active model"), address)
+    last = timezone.localdate()
+    scope = Scope(person, clinic, None, last - timedelta(days=DRIFT_DAYS - 1), last)
+    found = drift.shifted(photos_asked(scope.predictions(), DRIFT_PHOTOS), version)
+    if found is None:
+        return None, Fact(label, _("too few photos to say"), address)
+    if not found.is_shift:
+        return None, Fact(label, _("none"), address)
+    card = Card(
+        key="drift",
+        icon="chart-bar",
+        title=_("The clinic's photos differ from what the model learnt from"),
+        text=_("In the last %(days)s days, over %(n)s photos.") % {"days": DRIFT_DAYS, "n": found.n},
+        url=address,
+        action=_("See what has shifted"),
+        tone="soon",
+    )
+    return card, Fact(label, _("yes"), address, is_bad=True)

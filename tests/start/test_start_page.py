@@ -1,0 +1,248 @@
+"""The start page: each role is shown what it must do next, and nothing that is not its to open."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from uuid6 import uuid7
+
+from accounts.models import ApiToken, Membership, User
+from accounts.roles import Role
+from cases import ai_switch, photo_requests, read_drafts, reads
+from cases.models import Case, Condition, FirstOpinion, MailState, Notification, Prediction, ReadStage, Urgency
+from inference.models import ModelState, ModelVersion
+from tests.cases.models import registered_model
+from tests.cases.readings import URGENT, predict
+from tests.cast import make_case, make_image, make_person, waiting_case
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def alive(monkeypatch):
+    """A worker was seen a moment ago."""
+    monkeypatch.setattr("cases.today._heartbeat", timezone.now)
+
+
+@pytest.fixture
+def start(sign_in):
+    """start(person) -> {key of a card: the card}, of a page whose every link opens."""
+
+    def _start(person: User) -> dict:
+        client = sign_in(person)
+        parts = client.get(reverse("home")).context["parts"]
+        cards = {card.key: card for part in parts for card in part.cards}
+        addresses = {card.url for card in cards.values()} | {link.url for card in cards.values() for link in card.links}
+        addresses |= {fact.url for part in parts for fact in part.facts if fact.url}
+        for address in addresses - {reverse("worklist_next")}:
+            assert client.get(address).status_code == 200, address
+        return cards
+
+    return _start
+
+
+def late(case: Case, hours: int = 100) -> Case:
+    Case.objects.filter(id=case.id).update(waiting_since=timezone.now() - timedelta(hours=hours))
+    return case
+
+
+def sign(case: Case, reader: User, condition: str = "NEV") -> None:
+    reads.sign(
+        case_id=case.id,
+        reader=reader,
+        read_id=uuid7(),
+        condition=Condition.objects.get(code=condition),
+        certainty="certain",
+        management="discharge",
+        ai_visible=False,
+        newest_seen=None,
+    )
+
+
+def test_staff_take_photos_again_hand_out_reports_and_finish_their_drafts(alma, brno, start):
+    wanted, signed, _draft = waiting_case(alma), waiting_case(alma), make_case(alma)
+    photo_requests.ask(case_id=wanted.id, by=alma.doctor, request_id=uuid7(), faults=["blurred"])
+    sign(signed, alma.doctor)
+    make_case(brno)
+    cards = start(alma.staff)
+    assert {key: card.number for key, card in cards.items()} == {
+        "photos-wanted": "1",
+        "reports": "1",
+        "drafts": "1",
+        "new-case": "",
+    }
+    assert cards["photos-wanted"].links[0].url == reverse("case_detail", args=[wanted.id])
+
+
+def test_staff_with_nothing_left_are_told_so(alma, start):
+    cards = start(alma.staff)
+    assert list(cards) == ["new-case"]
+    assert "Nothing is left to do" in cards["new-case"].text
+
+
+def test_a_doctor_reads_the_most_urgent_case_next(alma, start):
+    waiting_case(alma)
+    urgent = late(waiting_case(alma, requested_urgency=Urgency.URGENT), hours=1)
+    card = start(alma.doctor)["next"]
+    assert (card.number, card.tone) == ("2", "urgent")
+    assert str(urgent.lesion.patient) in card.text
+    assert "2 h left" in card.text  # of four, and a moment has passed
+    assert [link.words for link in card.links] == ["1 of them is urgent"]
+
+
+def test_a_doctor_goes_on_with_what_they_have_begun_until_it_is_signed(alma, start):
+    case = waiting_case(alma)
+    fields = {"condition": None, "certainty": "probable", "management": "", "comment": ""}
+    read_drafts.save(case, alma.doctor, version=0, **fields)
+    assert start(alma.doctor)["unfinished"].url == reverse("case_detail", args=[case.id])
+    assert "unfinished" not in start(alma.lead)
+    sign(case, alma.doctor)
+    assert "unfinished" not in start(alma.doctor)
+
+
+def test_second_reads_are_for_others_and_arbitrations_for_leads(alma, start):
+    second, disputed = waiting_case(alma), waiting_case(alma)
+    sign(second, alma.doctor)
+    Case.objects.filter(id=second.id).update(state="waiting", read_stage=ReadStage.SECOND, signed_at=None)
+    Case.objects.filter(id=disputed.id).update(read_stage=ReadStage.ARBITRATION)
+    other = make_person(alma.clinic, Role.DOCTOR)
+    assert start(alma.doctor) == {}
+    assert start(other)["second-reads"].number == "1"
+    assert "arbitrations" not in start(other)
+    assert start(alma.lead)["arbitrations"].number == "1"
+
+
+def test_the_days_own_figures_count_what_the_ai_changed(alma, sign_in):
+    case = waiting_case(alma)
+    FirstOpinion.objects.create(
+        case=case,
+        reader=alma.doctor,
+        condition=Condition.objects.get(code="MEL"),
+        certainty="certain",
+        management="biopsy",
+    )
+    sign(case, alma.doctor)
+    sign(late(waiting_case(alma)), alma.doctor)
+    (part,) = sign_in(alma.doctor).get(reverse("home")).context["parts"]
+    assert [fact.value for fact in part.facts] == ["2", "1 of 2", "1"]
+    (part,) = sign_in(make_person(alma.clinic, Role.DOCTOR)).get(reverse("home")).context["parts"]
+    assert [fact.value for fact in part.facts] == ["0", "–", "0"]
+
+
+def test_a_lead_sees_what_is_late_flagged_anew_and_to_be_judged(alma, start):
+    active, candidate = registered_model(), registered_model(ModelState.CANDIDATE)
+    late(waiting_case(alma))
+    signed = waiting_case(alma)
+    sign(signed, alma.doctor)
+    predict(signed.images.get(), active)
+    predict(signed.images.get(), candidate, silent=True, **URGENT)
+    ai_switch.stop(alma.clinic.id, by=alma.lead, reason="Odd answers")
+    cards = start(alma.lead)
+    assert {key: cards[key].number for key in ("overdue", "flagged", "candidates")} == {
+        "overdue": "1",
+        "flagged": "1",
+        "candidates": "1",
+    }
+    assert "Odd answers" in cards["ai-stopped"].text
+    assert not {"overdue", "flagged", "candidates"} & set(start(alma.doctor))
+
+
+def test_a_lead_hears_of_a_shift_only_from_enough_photos(alma, start, monkeypatch):
+    active = registered_model()
+    active.metrics = {"test": {"confusion": [[50, 0, 0], [0, 50, 0], [0, 0, 50]], "classes": ["NEV", "BCC", "MEL"]}}
+    active.save()
+    monkeypatch.setattr("cases.figures.drift.bundle_of", lambda version: None)
+    case = waiting_case(alma)
+    all_melanoma = {"probabilities": [["MEL", 0.9], ["NEV", 0.1]]}
+    for _photo in range(99):
+        predict(make_image(case), active, **all_melanoma)
+    assert "drift" not in start(alma.lead)
+    predict(make_image(case), active, **all_melanoma)
+    assert "100 photos" in start(alma.lead)["drift"].text
+
+
+def test_an_admin_sees_people_tokens_mails_and_the_services_health(alma, brno, start):
+    User.objects.update(last_login=timezone.now())
+    registered_model()
+    assert start(alma.admin) == {}
+    make_person(alma.clinic, Role.STAFF)
+    make_person(brno.clinic, Role.STAFF)
+    for days in (5, 60):
+        token = ApiToken.objects.create(alma.integration, name="Robot")[0]
+        ApiToken.objects.filter(pk=token.pk).update(expiry=timezone.now() + timedelta(days=days))
+    case = waiting_case(alma)
+    Notification.objects.create(
+        person=alma.doctor, kind="overdue", event="x", clinic=alma.clinic, case=case, mail_state=MailState.FAILED
+    )
+    predict(case.images.get(), ModelVersion.objects.get(), state="failed", reason="Broke off.", probabilities=None)
+    assert {key: card.number for key, card in start(alma.admin).items()} == {
+        "never": "1",
+        "tokens": "1",
+        "mails": "1",
+        "failed": "1",
+    }
+
+
+def test_an_admin_is_told_of_a_silent_worker_a_full_disk_a_stuck_queue_and_no_model(alma, start, monkeypatch):
+    monkeypatch.setattr("cases.today._heartbeat", lambda: timezone.now() - timedelta(minutes=2))
+    monkeypatch.setattr("skinclinic.health.free_bytes", lambda: 10)
+    model = registered_model()
+    predict(waiting_case(alma).images.get(), model, state="queued", finished_at=None, probabilities=None)
+    Prediction.objects.update(queued_at=timezone.now() - timedelta(minutes=6))
+    ModelVersion.objects.update(state=ModelState.RETIRED)
+    assert {"worker", "disk", "queue", "model"} <= set(start(alma.admin))
+
+
+def test_who_runs_every_clinic_sees_those_without_a_role_and_can_give_one(alma, start, sign_in, client):
+    lost = make_person(None, name="Lost Person")
+    assert start(alma.admin)["roleless"].number == "1"
+    page = client.get(start(alma.admin)["roleless"].url).content.decode()
+    assert "Lost Person" in page
+    assert alma.doctor.name not in page
+    assert client.get(reverse("admin:accounts_user_change", args=[lost.pk])).status_code == 200
+
+
+def test_with_another_clinic_an_admin_does_not_see_those_without_a_role(alma, brno, start):
+    make_person(None)
+    assert "roleless" not in start(alma.admin)
+
+
+def test_a_program_is_told_of_its_tokens(alma, start):
+    assert "No API token works" in start(alma.integration)["tokens"].title
+    token = ApiToken.objects.create(alma.integration, name="Robot")[0]
+    assert set(start(alma.integration)) == {"api"}
+    ApiToken.objects.filter(pk=token.pk).update(expiry=timezone.now() + timedelta(days=2))
+    assert start(alma.integration)["tokens"].number == "1"
+
+
+def test_the_platforms_operator_sees_how_the_service_is(db, sign_in):
+    page = sign_in(User.objects.create_superuser("operator@example.org", name="Operator")).get(reverse("home"))
+    (part,) = page.context["parts"]
+    assert [card.key for card in part.cards] == ["model"]
+
+
+def test_several_roles_have_the_parts_of_all(alma, sign_in):
+    Membership.objects.create(user=alma.lead, clinic=alma.clinic, role=Role.ADMIN)
+    parts = sign_in(alma.lead).get(reverse("home")).context["parts"]
+    assert [part.key for part in parts] == ["reading", "leading", "running"]
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_the_page_asks_little_however_much_there_is(alma, role, django_assert_max_num_queries):
+    """Fewer than twelve queries, of which the session, the person and their roles are three."""
+    registered_model()
+    registered_model(ModelState.CANDIDATE)
+    for number in range(6):
+        case = late(waiting_case(alma), hours=number * 40)
+        fields = {"condition": None, "certainty": "probable", "management": "", "comment": ""}
+        read_drafts.save(case, alma.role(role), version=0, **fields)
+        photo_requests.ask(case_id=waiting_case(alma).id, by=alma.doctor, request_id=uuid7(), faults=["blurred"])
+        sign(waiting_case(alma), alma.lead)
+    client = Client()
+    client.force_login(alma.role(role), backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.get(reverse("home"))
+    with django_assert_max_num_queries(11):
+        page = client.get(reverse("home"))
+    assert page.context["parts"][0].cards
