@@ -1,8 +1,7 @@
 """Photos in S3-compatible storage. Needs boto3 (requirements-s3.txt); loaded only where S3_BUCKET is set.
 
 A PUT is atomic and lasting once it is answered, so intake's order holds as it does on a disk: files first, row second.
-Credentials and region come from boto3's own variables (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION) or from
-the machine's role.
+Credentials come from boto3's own variables (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or from the machine's role.
 """
 
 import base64
@@ -43,8 +42,8 @@ _CONFIG: dict[str, Any] = {
 class ObjectStorage(Storage):
     """The bucket `bucket` at `endpoint` (AWS where empty); browsers reach it at `public` where that is another."""
 
-    def __init__(self, bucket: str, endpoint: str = "", public: str = "") -> None:
-        self.bucket, self.endpoint, self.public = bucket, endpoint, public or endpoint
+    def __init__(self, bucket: str, endpoint: str = "", public: str = "", region: str = "us-east-1") -> None:
+        self.bucket, self.endpoint, self.public, self.region = bucket, endpoint, public or endpoint, region
 
     def part(self, name: str, start: int = 0, stop: int | None = None) -> tuple[Body, int]:
         """The bytes from `start` up to `stop` (the end), and their number."""
@@ -144,24 +143,18 @@ class ObjectStorage(Storage):
     # Made at the first use, so that no connection is shared by processes that forked.
     @cached_property
     def _client(self) -> Any:
-        return _client(self.endpoint)
+        return _client(self.endpoint, self.region)
 
     @cached_property
     def _signer(self) -> Any:
-        return self._client if self.public == self.endpoint else _client(self.public)
+        return self._client if self.public == self.endpoint else _client(self.public, self.region)
 
 
-def _client(endpoint: str) -> Any:
+def _client(endpoint: str, region: str) -> Any:
     # A server of one's own seldom answers at a name for each bucket.
-    style = {"addressing_style": "path" if endpoint else "virtual"}
+    config = Config(s3={"addressing_style": "path" if endpoint else "virtual"}, **_CONFIG)
     # A session of its own: the shared one is not made for threads.
-    session = boto3.session.Session()
-    return session.client(
-        "s3",
-        endpoint_url=endpoint or None,
-        region_name=session.region_name or "us-east-1",
-        config=Config(s3=style, **_CONFIG),
-    )
+    return boto3.session.Session().client("s3", endpoint_url=endpoint or None, region_name=region, config=config)
 
 
 @contextmanager

@@ -320,11 +320,12 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = VAR / "static"
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(VAR / "media")))
-# Photos in S3-compatible storage instead; credentials and region by boto3's own variables (cases/object_storage.py).
+# Photos in S3-compatible storage instead; credentials by boto3's own variables (cases/object_storage.py).
 S3_BUCKET = env.str("S3_BUCKET", default="")
+AWS_REGION = env.str("AWS_REGION", default="") or "us-east-1"
 S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="").rstrip("/")
 # Where browsers reach the same storage; only for PHOTOS_SERVED_BY=storage.
-S3_PUBLIC_URL = env.str("S3_PUBLIC_URL", default=S3_ENDPOINT_URL).rstrip("/")
+S3_PUBLIC_URL = env.str("S3_PUBLIC_URL", default="").rstrip("/") or S3_ENDPOINT_URL
 # Who sends a photo's bytes once a door has let the person in: app, nginx or storage (cases/files.py).
 PHOTOS_SERVED_BY = env.str("PHOTOS_SERVED_BY", default="app")
 if PHOTOS_SERVED_BY == "storage":
@@ -332,7 +333,12 @@ if PHOTOS_SERVED_BY == "storage":
 STORAGES = {
     "default": {
         "BACKEND": "cases.object_storage.ObjectStorage",
-        "OPTIONS": {"bucket": S3_BUCKET, "endpoint": S3_ENDPOINT_URL, "public": S3_PUBLIC_URL},
+        "OPTIONS": {
+            "bucket": S3_BUCKET,
+            "endpoint": S3_ENDPOINT_URL,
+            "public": S3_PUBLIC_URL,
+            "region": AWS_REGION,
+        },
     }
     if S3_BUCKET
     else {"BACKEND": "cases.storage.DurableFileSystemStorage"},

@@ -140,6 +140,7 @@ def test_what_it_is_decides_and_not_what_it_is_called():
 
 
 def test_the_decoder_is_not_asked_before_the_limits(monkeypatch):
+    bombs = [stating(kind, 16_000, 12_500) for kind in ("JPEG", "BMP")]
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
-    for kind in ("JPEG", "BMP"):
-        assert refusal(stating(kind, 16_000, 12_500)).code == "too_many_pixels"
+    for bomb in bombs:
+        assert refusal(bomb).code == "too_many_pixels"

@@ -21,9 +21,9 @@ TOKEN = "of-this-test"
 
 
 def figures(text: str) -> dict[tuple[str, tuple[str, ...]], float]:
-    """(name, label values) -> figure; the text must be what Prometheus reads."""
+    """(name, values of the labels in their order) -> figure; the text must be what Prometheus reads."""
     return {
-        (sample.name, tuple(sample.labels.values())): sample.value
+        (sample.name, tuple(sample.labels[name] for name in sorted(sample.labels))): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
@@ -70,9 +70,9 @@ def test_queues_outcomes_and_durations(scrape, alma):
     assert told["skinclinic_queue_oldest_seconds", ("urgent",)] == pytest.approx(90, abs=30)
     assert told["skinclinic_queue_oldest_seconds", ("routine",)] == 0
     assert told["skinclinic_queue_predictions", ("background",)] == 1
-    assert told["skinclinic_predictions_5m", ("routine", "done")] == 2
-    assert told["skinclinic_predictions_5m", ("routine", "failed")] == 1
-    assert told["skinclinic_predictions_5m", ("urgent", "rejected")] == 0
+    assert told["skinclinic_predictions_5m", ("done", "routine")] == 2
+    assert told["skinclinic_predictions_5m", ("failed", "routine")] == 1
+    assert told["skinclinic_predictions_5m", ("rejected", "urgent")] == 0
     assert told["skinclinic_prediction_seconds", ("total", "1.0")] == pytest.approx(30)
     assert told["skinclinic_prediction_seconds", ("wait", "1.0")] == pytest.approx(28)
     assert told["skinclinic_prediction_seconds", ("compute", "0.5")] == 2
