@@ -15,8 +15,10 @@ RUN python -m venv /opt/venv \
 WORKDIR /srv/skinclinic
 
 FROM base AS serving-packages
-COPY requirements.txt ./
-RUN pip install --no-deps --require-hashes -r requirements.txt && python -m compileall -q /opt/venv
+# requirements-s3.txt for those who keep photos in object storage.
+ARG REQUIREMENTS=requirements.txt
+COPY requirements.txt requirements-s3.txt ./
+RUN pip install --no-deps --require-hashes -r ${REQUIREMENTS} && python -m compileall -q /opt/venv
 
 FROM serving-packages AS trainer-packages
 COPY requirements-train.txt ./

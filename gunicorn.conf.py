@@ -1,6 +1,8 @@
 """gunicorn reads this file by itself, under `manage.py up` and in production alike."""
 
 import os
+import shutil
+import tempfile
 from typing import Any
 
 workers = int(os.environ.get("WEB_PROCESSES", "2"))
@@ -18,6 +20,17 @@ control_socket_disable = True
 errorlog = "-"
 # Who asked for what is in the audit log; paths and addresses need not be written twice.
 accesslog = os.environ.get("WEB_ACCESS_LOG") or None
+
+# Where somebody scrapes /metrics, each process counts into files of its own in here, and the one that is asked adds
+# them up. Set before the application is loaded, which looks at it once.
+_counted = tempfile.mkdtemp(prefix="skinclinic-metrics-") if os.environ.get("METRICS_TOKEN") else ""
+if _counted:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = _counted
+
+
+def on_exit(server: Any) -> None:
+    if _counted:
+        shutil.rmtree(_counted, ignore_errors=True)
 
 
 def on_starting(server: Any) -> None:

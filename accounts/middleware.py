@@ -1,10 +1,11 @@
-"""The clinic that a person works in just now, and its time zone."""
+"""The clinic that a person works in just now, and its time zone; and what a browser forgets when they sign out."""
 
 import zoneinfo
 from collections.abc import Callable
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Clinic, User
@@ -24,6 +25,19 @@ class ClinicMiddleware:
             return self.get_response(request)
         with timezone.override(zoneinfo.ZoneInfo(clinic.time_zone)):
             return self.get_response(request)
+
+
+class SignOutMiddleware:
+    """Signing out empties the browser's cache of this site, so that "back" shows the next person no patient."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.method == "POST" and request.path == reverse("account_logout"):
+            response["Clear-Site-Data"] = '"cache"'
+        return response
 
 
 def clinic_of(request: HttpRequest) -> Clinic:

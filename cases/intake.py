@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from uuid6 import uuid7
 
 from accounts.models import User
-from cases import access, predictions, resemblance
+from cases import access, measures, predictions, resemblance
 from cases.errors import Refused, wrong_state
 from cases.models import Case, CaseState, ImageKind, LesionImage
 from cases.models.case import OPEN_STATES
@@ -46,6 +46,7 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
+@measures.intake()
 def accept(
     case: Case,
     file: Readable,
@@ -75,13 +76,13 @@ def accept(
     data = _bytes(file, name)
     sha256 = hashlib.sha256(data).hexdigest()
     if expected_sha256 not in (None, sha256):
-        raise PhotoRefused(_("The photo was damaged on its way. Send it again."), "checksum")
+        raise PhotoRefused(_("“%(name)s” was damaged on its way. Send it again.") % {"name": name}, "checksum")
     # A repeated request hears of its photo, whatever became of the case since.
     if known := _sent_before(photo_id, case, sha256) or _standing(case, sha256):
         return known
     _check_open(Case.objects.only("state").get(id=case.id))
     if not even_if_elsewhere:
-        _check_patient(case, sha256, by)
+        _check_patient(case, sha256, by, name)
     taken = picture.read(data, name)
     token = uuid4().hex
     stem = f"{FOLDER}/{token[:2]}/{token}"
@@ -250,11 +251,18 @@ def _bytes(file: Readable, name: str) -> bytes:
     """The content, of which no more than one byte beyond the limit is read."""
     data = file.read(settings.PHOTO_MAX_BYTES + 1)
     if len(data) > settings.PHOTO_MAX_BYTES:
-        raise too_many_bytes(name)
+        raise _too_many_bytes(name)
     return data
 
 
-def too_many_bytes(name: str) -> PhotoRefused:
+def dropped(name: str) -> PhotoRefused:
+    """Of a photo that was too large to be let in (cases/uploads.py)."""
+    refusal = _too_many_bytes(name)
+    measures.refused(refusal.code)
+    return refusal
+
+
+def _too_many_bytes(name: str) -> PhotoRefused:
     return PhotoRefused(
         _("“%(name)s” has more than %(most)s MB. Send a smaller copy.")
         % {"name": _short(name), "most": settings.PHOTO_MAX_BYTES // 2**20},
@@ -286,11 +294,12 @@ def _open_case(case_id: UUID) -> Case:
     return case
 
 
-def _check_patient(case: Case, sha256: str, by: User) -> None:
+def _check_patient(case: Case, sha256: str, by: User, name: str) -> None:
     """Stops a photo that lies in another patient's record; only records that `by` may see are asked and none named."""
     elsewhere = access.images(by).filter(sha256=sha256).exclude(case__lesion__patient=case.lesion.patient_id)
     if elsewhere.exists():
         raise PhotoRefused(
-            _("This photo is already in the record of another patient. Check that you have the right patient open."),
+            _("“%(name)s” is already in the record of another patient. Check that you have the right patient open.")
+            % {"name": name},
             "other_patient",
         )

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import Count, F, Min, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -19,6 +19,8 @@ from cases.models import Prediction, PredictionState
 log = structlog.get_logger(__name__)
 
 TASK = "cases.tasks.predict"
+# In the order in which workers take from them.
+QUEUES = ("urgent", "routine", "background")
 
 # A queued row older than this had its message lost, or the broker was down: the sweep sends it again.
 RESEND_AFTER = timedelta(seconds=30)
@@ -103,3 +105,20 @@ def _give_up(now: datetime) -> int:
     if given_up:
         log.error("predictions_given_up", number=given_up)
     return given_up
+
+
+def waiting() -> dict[str, tuple[int, timedelta]]:
+    """For each queue how many wait, and how long the oldest has: queued, or left by a worker that was lost."""
+    now = timezone.now()
+    found = {queue: (0, timedelta()) for queue in QUEUES}
+    grouped = (
+        Prediction.every.filter(Q(state=PredictionState.QUEUED) | _orphaned(now))
+        .order_by()
+        .values_list("is_urgent_queue", "silent")
+        .annotate(Count("id"), Min("queued_at"))
+    )
+    for is_urgent, silent, number, since in grouped:
+        queue = name(is_urgent, silent)
+        before, age = found[queue]
+        found[queue] = (before + number, max(age, now - since))
+    return found

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.core.cache import cache
 from django.utils import timezone
 
-from cases import catching_up, escalation, idempotency, notification_mail, predictions, queue, rescoring
+from cases import catching_up, escalation, idempotency, intake, notification_mail, predictions, queue, rescoring
 
 HEARTBEAT_KEY = "worker-heartbeat"
 
@@ -46,6 +46,11 @@ def sweep_overdue() -> None:
 @shared_task
 def sweep_kept_answers() -> None:
     idempotency.sweep()
+
+
+@shared_task
+def sweep_orphans() -> None:
+    intake.sweep_orphans()
 
 
 @shared_task

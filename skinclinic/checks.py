@@ -4,9 +4,11 @@ Django runs the cheap ones before every command; those that ask the disk, the br
 run with `check --deploy` or `check --tag services`.
 """
 
+import importlib.util
 import os
 import shutil
 import socket
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.http.request import validate_host
+
+from cases import files
 
 LEAST_FREE_MEGABYTES = 1000
 _Apps = Sequence[AppConfig] | None
@@ -51,6 +55,24 @@ def photos_are_private(app_configs: _Apps, **_: Any) -> list[CheckMessage]:
     if media == static or static in media.parents or media in static.parents:
         hint = "Set MEDIA_ROOT to a folder of its own, for example /var/lib/skinclinic/media."
         return [Error("MEDIA_ROOT and STATIC_ROOT are one inside the other.", hint=hint, id="skinclinic.E003")]
+    return []
+
+
+@register()
+def photos_are_served_by_somebody(app_configs: _Apps, **_: Any) -> list[CheckMessage]:
+    """PHOTOS_SERVED_BY and where the photos are must go together (cases/files.py)."""
+    by, bucket = settings.PHOTOS_SERVED_BY, settings.S3_BUCKET
+    if by not in (files.APP, files.NGINX, files.STORAGE):
+        return [Error(f"PHOTOS_SERVED_BY is {by}.", hint="Set it to app, nginx or storage.", id="skinclinic.E006")]
+    if by == files.STORAGE and not (bucket and settings.S3_PUBLIC_URL):
+        hint = "Set S3_BUCKET, and S3_PUBLIC_URL to the address at which browsers reach the storage."
+        return [Error("PHOTOS_SERVED_BY is storage, and browsers cannot find it.", hint=hint, id="skinclinic.E007")]
+    if by == files.NGINX and bucket:
+        hint = "Set PHOTOS_SERVED_BY to app or storage, or leave S3_BUCKET empty."
+        return [Error("nginx cannot send photos that lie in the bucket.", hint=hint, id="skinclinic.E008")]
+    if bucket and importlib.util.find_spec("boto3") is None:
+        hint = f"Install it: `{sys.executable} -m pip install --require-hashes -r requirements-s3.txt`."
+        return [Error("S3_BUCKET is set, and boto3 is not installed.", hint=hint, id="skinclinic.E009")]
     return []
 
 

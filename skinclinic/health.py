@@ -2,19 +2,22 @@
 
 import shutil
 from datetime import timedelta
+from pathlib import Path
 
 from celery import current_app
 from django.conf import settings
 from django.core.cache import cache
+from django.core.files.storage import storages
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from cases.models import Prediction, PredictionState
+from cases import queue
 from cases.tasks import HEARTBEAT_KEY
-from inference.models import ModelState, ModelVersion
+from inference import registry
+from inference.bundle import SPEC_FILE
 
 LEAST_FREE_BYTES = 500 * 1024 * 1024
 LONGEST_HEARTBEAT_AGE = timedelta(seconds=60)
@@ -31,8 +34,14 @@ def live(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 if database, broker, model, disk and queue are well, else 503; the body says which is not."""
-    parts = {
+    """200 if all parts are well, else 503; the body says which is not."""
+    found = parts()
+    return JsonResponse(found, status=200 if all(found.values()) else 503)
+
+
+def parts() -> dict[str, bool]:
+    """What the service needs, and whether it is well."""
+    found = {
         "database": _database(),
         "broker": _broker(),
         "model": False,
@@ -40,11 +49,13 @@ def ready(request: HttpRequest) -> JsonResponse:
         "queue": False,
         "disk": _disk(),
     }
-    if parts["database"]:
-        parts |= {"model": _model(), "queue": _queue()}
-    if parts["broker"]:
-        parts["worker"] = _worker()
-    return JsonResponse(parts, status=200 if all(parts.values()) else 503)
+    if settings.S3_BUCKET:
+        found["storage"] = _storage()
+    if found["database"]:
+        found |= {"model": _model(), "queue": _queue()}
+    if found["broker"]:
+        found["worker"] = _worker()
+    return found
 
 
 def _database() -> bool:
@@ -67,7 +78,11 @@ def _broker() -> bool:
 
 
 def _model() -> bool:
-    return ModelVersion.objects.filter(state=ModelState.ACTIVE).exists()
+    """A model is active, and its bundle is where the workers look for it."""
+    try:
+        return (registry.folder(registry.active()) / SPEC_FILE).is_file()
+    except registry.NoActiveModel:
+        return False
 
 
 def _worker() -> bool:
@@ -80,10 +95,9 @@ def _worker() -> bool:
 
 
 def _queue() -> bool:
-    """No prediction has waited for longer than a patient should."""
-    return not Prediction.objects.filter(
-        state=PredictionState.QUEUED, queued_at__lt=timezone.now() - LONGEST_QUEUE_AGE
-    ).exists()
+    """No prediction that somebody waits for has waited for longer than a patient should."""
+    waiting = queue.waiting()
+    return all(waiting[name][1] <= LONGEST_QUEUE_AGE for name in ("urgent", "routine"))
 
 
 def _disk() -> bool:
@@ -91,6 +105,10 @@ def _disk() -> bool:
 
 
 def free_bytes() -> int:
-    """Room on the disk that holds the photos."""
-    folder = settings.MEDIA_ROOT if settings.MEDIA_ROOT.exists() else settings.BASE_DIR
-    return shutil.disk_usage(folder).free
+    """On the disk that photos are written to; where they go to a bucket, on that of everything else."""
+    folder = Path(settings.VAR if settings.S3_BUCKET else settings.MEDIA_ROOT)
+    return shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
+
+
+def _storage() -> bool:
+    return storages["default"].answers()  # type: ignore[attr-defined]

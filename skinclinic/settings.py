@@ -84,6 +84,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.SignOutMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -195,6 +196,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"queue": "background", "expires": 3600},
     },
+    "sweep-orphans": {
+        "task": "cases.tasks.sweep_orphans",
+        "schedule": 24 * 3600.0,
+        "options": {"queue": "background", "expires": 12 * 3600},
+    },
     "worker-heartbeat": {
         "task": "cases.tasks.record_heartbeat",
         "schedule": 10.0,
@@ -237,7 +243,7 @@ SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -314,8 +320,28 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = VAR / "static"
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(VAR / "media")))
+# Photos in S3-compatible storage instead; credentials by boto3's own variables (cases/object_storage.py).
+S3_BUCKET = env.str("S3_BUCKET", default="")
+AWS_REGION = env.str("AWS_REGION", default="") or "us-east-1"
+S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="").rstrip("/")
+# Where browsers reach the same storage; only for PHOTOS_SERVED_BY=storage.
+S3_PUBLIC_URL = env.str("S3_PUBLIC_URL", default="").rstrip("/") or S3_ENDPOINT_URL
+# Who sends a photo's bytes once a door has let the person in: app, nginx or storage (cases/files.py).
+PHOTOS_SERVED_BY = env.str("PHOTOS_SERVED_BY", default="app")
+if PHOTOS_SERVED_BY == "storage":
+    CONTENT_SECURITY_POLICY["DIRECTIVES"]["img-src"].append(S3_PUBLIC_URL)
 STORAGES = {
-    "default": {"BACKEND": "cases.storage.DurableFileSystemStorage"},
+    "default": {
+        "BACKEND": "cases.object_storage.ObjectStorage",
+        "OPTIONS": {
+            "bucket": S3_BUCKET,
+            "endpoint": S3_ENDPOINT_URL,
+            "public": S3_PUBLIC_URL,
+            "region": AWS_REGION,
+        },
+    }
+    if S3_BUCKET
+    else {"BACKEND": "cases.storage.DurableFileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 # Photos are patient data: the owner alone reads them on disk.
@@ -347,6 +373,10 @@ TRAINING_DATA_DIR = env.str("TRAINING_DATA_DIR", default="")
 # --- Predictions (cases/predictions.py) ---------------------------------------------------------------
 PREDICTION_LEASE_SECONDS = env.int("PREDICTION_LEASE_SECONDS", default=60)
 PREDICTION_MAX_ATTEMPTS = 3
+
+# --- Metrics (skinclinic/metrics.py) ------------------------------------------------------------------
+# What a scraper must send to be let in; empty: there are none.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # --- Mail ---------------------------------------------------------------------------------------------
 if env.str("EMAIL_URL", default=""):

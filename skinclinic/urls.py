@@ -2,12 +2,13 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-from skinclinic import health
+from skinclinic import health, metrics
 from skinclinic.start.page import home
 
 urlpatterns = [
     path("healthz", health.live, name="healthz"),
     path("readyz", health.ready, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("", home, name="home"),
     path("", include("accounts.urls")),
     path("", include("cases.urls.worklist")),

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from accounts.roles import Capability
-from cases import access, intake
+from cases import access, intake, uploads
 from cases.api.fields import PersonField, RecordField
 from cases.api.views import RecordViewSet
 from cases.models import ImageKind, LesionImage
@@ -53,7 +53,12 @@ class RemarkSerializer(serializers.Serializer):
 class PhotoSerializer(serializers.ModelSerializer):
     id = serializers.UUIDField(required=False, help_text="made by you, so that a repeated request is one photo")
     case = RecordField(access.cases, Capability.LOG_CASES, related=("lesion__patient__clinic",))
-    file = serializers.FileField(write_only=True, help_text="JPEG, PNG, WebP or HEIC")
+    file = serializers.FileField(write_only=True, help_text="JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP")
+    sha256 = serializers.RegexField(
+        r"^[0-9a-f]{64}$",
+        required=False,
+        help_text="of the file's bytes; send it and damage on the way is noticed (`checksum`)",
+    )
     files = serializers.SerializerMethodField(help_text="where the bytes are; the same token opens them")
     quality = serializers.SerializerMethodField(help_text="null for photos from before there was a score")
     quality_remarks = serializers.ListField(source="remarks", child=serializers.CharField(), read_only=True)
@@ -86,7 +91,7 @@ class PhotoSerializer(serializers.ModelSerializer):
             "created_at",
             "created_by",
         ]
-        read_only_fields = ["content_type", "sha256", "byte_size", "width", "height", "created_at"]
+        read_only_fields = ["content_type", "byte_size", "width", "height", "created_at"]
 
     @extend_schema_field(QualitySerializer(allow_null=True))
     def get_quality(self, photo: LesionImage) -> dict[str, object] | None:
@@ -133,6 +138,9 @@ class PhotoViewSet(RecordViewSet):
         responses={201: PhotoSerializer},
     )
     def create(self, request: Request) -> Response:
+        sent = request.data  # reads the body, and with it the files
+        for name in [] if "file" in sent else uploads.too_large(request._request):
+            raise intake.dropped(name)
         fields = self.valid(request).validated_data
         upload = fields["file"]
         photo = intake.accept(
@@ -143,6 +151,7 @@ class PhotoViewSet(RecordViewSet):
             by=self.person,
             photo_id=self.id_for(fields),
             even_if_elsewhere=fields["even_if_elsewhere"],
+            expected_sha256=fields.get("sha256"),
         )
         return self.answer(photo, created=True)
 

@@ -112,6 +112,8 @@ class Prediction(models.Model):
                 name="prediction_unfinished",
                 condition=models.Q(state__in=["queued", "running", "failed"]),
             ),
+            # For what ended of late (skinclinic/metrics.py).
+            models.Index(fields=["finished_at"], name="prediction_finished"),
         ]
 
     def __str__(self) -> str:

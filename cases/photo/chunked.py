@@ -11,8 +11,20 @@ from cases.photo import exif
 from cases.photo.errors import Animated, Damaged
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# Pixels, palette, transparency and how colours are meant.
-_PNG_KEPT = {b"IHDR", b"PLTE", b"IDAT", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"sBIT", b"pHYs"}
+# Pixels, palette, transparency and how colours are meant, with the most bytes that each can need.
+_PNG_KEPT = {
+    b"IHDR": 13,
+    b"PLTE": 768,
+    b"tRNS": 256,
+    b"IDAT": 2**31,
+    b"gAMA": 4,
+    b"cHRM": 32,
+    b"sRGB": 1,
+    b"cICP": 4,
+    b"sBIT": 4,
+    b"pHYs": 9,
+}
+_ICC_NAME = b"icc\0"
 _WEBP_KEPT = {b"VP8X", b"ICCP", b"ALPH", b"VP8 ", b"VP8L"}
 _WEBP_EXIF_FLAG, _WEBP_XMP_FLAG, _WEBP_ANIMATION_FLAG = 0x08, 0x04, 0x02
 
@@ -31,7 +43,10 @@ def png_without_metadata(data: bytes) -> tuple[bytes, int]:
             raise Animated
         if kind == b"eXIf":
             orientation = exif.orientation(payload)
-        elif kind in _PNG_KEPT:
+        elif kind == b"iCCP":
+            # Behind a name that programs make up.
+            pixels.append(_png_chunk(kind, _ICC_NAME + payload[payload.find(b"\0") + 1 :]))
+        elif len(payload) <= _PNG_KEPT.get(kind, -1):
             pixels.append(_png_chunk(kind, payload))
     if orientation != 1:
         pixels.insert(1, _png_chunk(b"eXIf", exif.stating_only(orientation)))

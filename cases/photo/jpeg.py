@@ -24,11 +24,11 @@ _ADOBE_BYTES = 12
 def without_metadata(data: bytes) -> tuple[bytes, int]:
     """`data` without metadata, and its orientation 1-8, which stays in the file unless it is 1.
 
-    Kept: the pixels as they are, the ICC profile, JFIF's and Adobe's notes on colours. A missing end marker is left
-    missing, so that the decoder still sees a truncated file as one.
+    Kept: the pixels as they are, the ICC profile, JFIF's and Adobe's notes on colours.
 
     Raises:
-        Damaged: `data` is no JPEG, or a segment reaches beyond its end.
+        Damaged: `data` is no JPEG, a segment reaches beyond its end, or there is no end marker: something is missing
+            then, and what hangs on behind could not be told from pixels.
     """
     if not data.startswith(_SOI):
         raise Damaged("no start marker")
@@ -53,8 +53,7 @@ def without_metadata(data: bytes) -> tuple[bytes, int]:
         if payload_kept is not None:
             kept.append(_segment(code, payload_kept))
     else:
-        if in_scan:
-            kept.append(data[position:])
+        raise Damaged("no end marker")
     head = [_SOI]
     if kept and kept[0][1] == _APP0:
         # JFIF asks to be the first segment.

@@ -14,7 +14,7 @@ import numpy as np
 import structlog
 from django.conf import settings
 from django.utils.translation import gettext as _
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 from pillow_heif import register_heif_opener
 
 from cases.photo import chunked, jpeg, likeness, quality, remarks
@@ -52,7 +52,7 @@ class Format:
     pillow: str
     content_type: str
     extension: str
-    # Drops metadata without touching pixels; None: the file is converted to JPEG instead.
+    # Drops metadata without touching pixels; None: the photo is converted to JPEG, once.
     strip: Callable[[bytes], tuple[bytes, int]] | None
 
 
@@ -60,14 +60,16 @@ JPEG = Format("JPEG", "image/jpeg", "jpg", jpeg.without_metadata)
 PNG = Format("PNG", "image/png", "png", chunked.png_without_metadata)
 WEBP = Format("WEBP", "image/webp", "webp", chunked.webp_without_metadata)
 HEIC = Format("HEIF", "image/heic", "heic", None)
+AVIF = Format("AVIF", "image/avif", "avif", None)
+TIFF = Format("TIFF", "image/tiff", "tif", None)
+BMP = Format("BMP", "image/bmp", "bmp", None)
 
+# Cameras write their raw formats as TIFF with other pictures beside a small one: the tags for these, and DNG's version.
+_RAW_TAGS = {330, 50706}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 # Pictures and documents that people do send; naming them makes the refusal clear.
 _UNSUPPORTED = [
     (b"GIF8", "GIF"),
-    (b"BM", "BMP"),
-    (b"II*\0", "TIFF / RAW"),
-    (b"MM\0*", "TIFF / RAW"),
     (b"%PDF", "PDF"),
     (b"8BPS", "Photoshop"),
     (b"\0\0\0\x0cjP  ", "JPEG 2000"),
@@ -107,10 +109,10 @@ def read(data: bytes, name: str) -> Picture:
     with _open(clean, form, name) as file:
         stated_size = file.size
         _check_size(stated_size, name)
-        several = getattr(file, "n_frames", 1) > 1
+        several = _has_several(file, form, name)
         picture = _decode(file, form, name)
-    if form is HEIC:
-        # libheif has turned it upright already.
+    if form.strip is None:
+        # Decoding has turned it upright already.
         stated_size, clean, form = picture.size, _converted(picture), JPEG
     upright = _upright(picture, orientation)
     width, height = stated_size if orientation in _KEEPS_SIDES else stated_size[::-1]
@@ -145,13 +147,20 @@ def sniff(data: bytes, name: str) -> Format:
         return WEBP
     if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
         return HEIC
+    if data[4:12] == b"ftypavif":
+        return AVIF
+    if data[:4] in (b"II*\0", b"MM\0*"):
+        return TIFF
+    if data[:2] == b"BM":
+        return BMP
     for start, kind in _UNSUPPORTED:
         if data.startswith(start):
             raise _unsupported(name, kind)
     if data[4:8] == b"ftyp":
-        raise _unsupported(name, "AVIF" if data[8:11] == b"avi" else _("a video"))
+        raise _unsupported(name, _("a video"))
     raise PhotoRefused(
-        _("“%(name)s” is not a picture. Send a photo as JPEG, PNG, WebP or HEIC.") % {"name": name}, "not_a_picture"
+        _("“%(name)s” is not a picture. Send a photo as JPEG, PNG, WebP, HEIC or TIFF.") % {"name": name},
+        "not_a_picture",
     )
 
 
@@ -168,6 +177,28 @@ def _open(data: bytes, form: Format, name: str) -> Image.Image:
     except Exception as error:
         # Decoders let errors of a dozen kinds through for damaged files; each means the same here.
         raise _broken(name) from error
+
+
+def _has_several(file: Image.Image, form: Format, name: str) -> bool:
+    """Whether the file holds more pictures than the main one, of which alone is taken; nothing is decoded.
+
+    Raises:
+        PhotoRefused: it is a raw file, whose first picture is a small preview, or animated.
+    """
+    if form is TIFF:
+        if _RAW_TAGS & set(file.tag_v2):  # type: ignore[attr-defined]
+            raise _unsupported(name, _("a raw photo"))
+        # Counting them all would walk through as many as somebody has put in.
+        try:
+            file.seek(1)
+        except EOFError:
+            return False
+        file.seek(0)
+        return True
+    several = getattr(file, "n_frames", 1) > 1
+    if several and form is AVIF:
+        raise _animated(name)
+    return several
 
 
 def _check_size(size: tuple[int, int], name: str) -> None:
@@ -197,6 +228,8 @@ def _decode(file: Image.Image, form: Format, name: str) -> Image.Image:
         if form is JPEG:
             file.draft(None, (UPRIGHT_SIDE, UPRIGHT_SIDE))
         file.load()
+        if form.strip is None:
+            ImageOps.exif_transpose(file, in_place=True)
         return _eight_bit(file)
     except MemoryError:
         raise
@@ -252,7 +285,7 @@ def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _converted(picture: Image.Image) -> bytes:
-    """A HEIC photo as JPEG, once; its colour profile stays."""
+    """A photo that is not kept as it came, as JPEG, once; its colour profile stays."""
     return _as_jpeg(
         picture if picture.mode in ("L", "RGB") else picture.convert("RGB"),
         quality=_CONVERTED_QUALITY,
@@ -271,7 +304,7 @@ def _as_jpeg(picture: Image.Image, **options: Any) -> bytes:
 
 def _unsupported(name: str, kind: str) -> PhotoRefused:
     return PhotoRefused(
-        _("“%(name)s” is %(kind)s, which is not taken. Send it as JPEG, PNG, WebP or HEIC.")
+        _("“%(name)s” is %(kind)s, which is not taken. Send it as JPEG, PNG, WebP, HEIC or TIFF.")
         % {"name": name, "kind": kind},
         "unsupported_type",
     )
@@ -279,7 +312,7 @@ def _unsupported(name: str, kind: str) -> PhotoRefused:
 
 def _animated(name: str) -> PhotoRefused:
     return PhotoRefused(
-        _("“%(name)s” is animated. Send a single photo as JPEG, PNG, WebP or HEIC.") % {"name": name}, "animated"
+        _("“%(name)s” is animated. Send a single photo as JPEG, PNG, WebP, HEIC or TIFF.") % {"name": name}, "animated"
     )
 
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.doors import requires, signed_in
 from accounts.roles import Capability
-from cases import access, drafts, history, intake, lifecycle
+from cases import access, drafts, history, intake, lifecycle, uploads
 from cases.errors import Conflict, Refused
 from cases.forms.cases import AnswersForm, CaseForm, WithdrawForm
 from cases.models import Case, CaseState, ImageKind, Lesion, LesionImage, Patient
@@ -119,6 +119,9 @@ def _take_photos(request: HttpRequest, case: Case) -> int:
         except Refused as refusal:
             refused += 1
             messages.error(request, _("Photo %(number)s: %(why)s") % {"number": number, "why": refusal})
+    for name in uploads.too_large(request):
+        refused += 1
+        messages.error(request, str(intake.dropped(name)))
     return refused
 
 

@@ -1,30 +1,27 @@
 """Pages' doors to photos: upload, the files themselves, heat maps. Rules live in cases/intake.py and its neighbours."""
 
 from http import HTTPStatus
-from pathlib import PurePath
 from typing import cast
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
-from django.db.models.fields.files import FieldFile
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import can
 from accounts.models import User
 from accounts.roles import Capability
-from cases import access, heatmaps, intake, predictions
+from cases import access, files, heatmaps, intake, predictions, uploads
 from cases.errors import Refused
 from cases.models import Case, ImageKind, LesionImage
 from cases.photo import remarks
@@ -40,10 +37,6 @@ STATUSES = {
     "no_model": HTTPStatus.CONFLICT,
     "disk_full": HTTPStatus.INSUFFICIENT_STORAGE,
 }
-# A photo never changes under its id, but clinics share computers: what a browser keeps without asking is kept short.
-_FILE_CACHE = "private, max-age=300"
-# A heat map may change with the answers: the browser asks each time, and mostly hears that nothing changed.
-_HEATMAP_CACHE = "private, no-cache"
 
 
 @require_POST
@@ -81,24 +74,24 @@ def upload(request: HttpRequest, case_id: UUID) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def original(request: HttpRequest, photo_id: UUID) -> HttpResponseBase:
     photo = get_object_or_404(access.images(request.user), id=photo_id)
-    return _file(request, photo.original, photo.content_type, f"{photo_id}-original")
+    return files.answer(request, photo.original, content_type=photo.content_type, tag=f"{photo_id}-original")
 
 
 @login_required
-@require_GET
+@require_safe
 def upright(request: HttpRequest, photo_id: UUID) -> HttpResponseBase:
     photo = get_object_or_404(access.images(request.user), id=photo_id)
-    return _file(request, photo.derivative, "image/jpeg", f"{photo_id}-upright")
+    return files.answer(request, photo.derivative, content_type="image/jpeg", tag=f"{photo_id}-upright")
 
 
 @login_required
-@require_GET
+@require_safe
 def thumbnail(request: HttpRequest, photo_id: UUID) -> HttpResponseBase:
     photo = get_object_or_404(access.images(request.user), id=photo_id)
-    return _file(request, photo.thumbnail, "image/jpeg", f"{photo_id}-thumbnail")
+    return files.answer(request, photo.thumbnail, content_type="image/jpeg", tag=f"{photo_id}-thumbnail")
 
 
 @login_required
@@ -126,7 +119,7 @@ def restore(request: HttpRequest, photo_id: UUID) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def heatmap(request: HttpRequest, prediction_id: UUID) -> HttpResponseBase:
     """The evidence for `?condition=CODE` (default: the most probable) as a transparent PNG; 404 without a result."""
     prediction = get_object_or_404(
@@ -142,7 +135,8 @@ def heatmap(request: HttpRequest, prediction_id: UUID) -> HttpResponseBase:
     if response is None:
         picture = heatmaps.png(shares, prediction.image.width, prediction.image.height)
         response = HttpResponse(picture, content_type="image/png")
-    return _private(response, etag, _HEATMAP_CACHE)
+    response["ETag"] = etag
+    return files.private(response)
 
 
 @login_required
@@ -187,9 +181,9 @@ def _may_change(request: HttpRequest, visible: QuerySet, id: UUID):
 
 
 def _no_file(request: HttpRequest) -> Refused:
-    """Why there is no file: it was dropped at the limit (cases/uploads.py), or none was sent."""
-    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.PHOTO_MAX_BYTES:
-        return intake.too_many_bytes(_("The photo"))
+    """Why there is no file: it was dropped at the limit, or none was sent."""
+    for name in uploads.too_large(request):
+        return intake.dropped(name)
     return Refused(_("Choose a photo to send."), code="file_missing")
 
 
@@ -230,23 +224,3 @@ def _answer(request: HttpRequest, case_id: UUID, outcome: str | Refused, **more:
     if isinstance(outcome, Refused):
         return _refused(outcome)
     return JsonResponse({"message": outcome, **more})
-
-
-def _file(request: HttpRequest, file: FieldFile, content_type: str, tag: str) -> HttpResponseBase:
-    """The file, inline, for this person's browser only."""
-    etag = quote_etag(tag)
-    known = get_conditional_response(request, etag=etag)
-    if known is not None:
-        return _private(known, etag, _FILE_CACHE)
-    try:
-        response = FileResponse(file.open("rb"), content_type=content_type, filename=PurePath(file.name or "").name)
-    except FileNotFoundError as error:
-        raise Http404 from error
-    return _private(response, etag, _FILE_CACHE)
-
-
-def _private(response: HttpResponseBase, etag: str, cache: str) -> HttpResponseBase:
-    response["ETag"] = etag
-    response["Cache-Control"] = cache
-    response["X-Content-Type-Options"] = "nosniff"
-    return response

@@ -1,11 +1,10 @@
 """Practice: reading known cases, one's own scorecard, and what a lead puts in."""
 
-from pathlib import PurePath
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -13,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.doors import requires, signed_in
 from accounts.middleware import clinic_of
 from accounts.roles import Capability
-from cases import access, practice
+from cases import access, files, practice
 from cases.errors import Refused
 from cases.forms.practice import AnswerForm
 from cases.models import Case, PracticeCase
@@ -76,15 +75,7 @@ def practice_case(request: HttpRequest, practice_id: UUID) -> HttpResponse:
 @require_safe
 def practice_picture(request: HttpRequest, practice_id: UUID) -> HttpResponseBase:
     found = _found(request, practice_id)
-    try:
-        file = found.picture.open("rb")
-    except FileNotFoundError as error:
-        raise Http404 from error
-    name = PurePath(found.picture.name or "").name
-    response = FileResponse(file, content_type="image/jpeg", filename=name)
-    response["Cache-Control"] = "private, max-age=300"
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    return files.answer(request, found.picture, content_type="image/jpeg", tag=f"{practice_id}-picture")
 
 
 def _found(request: HttpRequest, practice_id: UUID) -> PracticeCase:

@@ -9,7 +9,7 @@ import { alone, find, forget, keep, settle } from "./outbox.js";
 
 const FIRST_PAUSE = 1000; // before trying again by itself, ms; doubled each time
 const LONGEST_PAUSE = 60_000;
-const PREVIEWS = /^image\/(jpeg|png|webp|gif)$/; // Chromium cannot show HEIC
+const PREVIEWS = /^image\/(jpeg|png|webp|gif|avif|bmp)$/; // Chromium cannot show HEIC and TIFF
 const ELSEWHERE = "other_patient"; // the photo is in another patient's record; the person may insist
 const DAMAGED = "checksum"; // the bytes changed on their way
 const THERE = "already_there"; // the photo is in this case, perhaps from a try whose answer was lost

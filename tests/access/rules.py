@@ -108,6 +108,8 @@ RULES: dict[str, dict[str, Rule]] = {
     # --- For load balancers ---------------------------------------------------------------------------
     "healthz": {"GET": ANYONE},
     "readyz": {"GET": Rule(EVERYONE, passes=(200, 503))},
+    # Nobody's by signing in: it asks for a token of its own (tests/ops/test_metrics.py).
+    "metrics": {"GET": Rule(EVERYONE, passes=(404,))},
     # --- Start, patients, cases -----------------------------------------------------------------------
     # Those without a role are told whom to ask for one.
     "home": {"GET": Rule(SIGNED_IN)},

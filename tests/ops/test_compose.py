@@ -56,6 +56,16 @@ def test_only_the_trainer_has_tensorflow() -> None:
     assert "requirements-train" not in by_name["serving-packages"] + by_name["serving"] + by_name["base"]
 
 
+def test_boto3_is_for_those_who_ask_for_it() -> None:
+    assert SERVICES["web"]["build"]["args"] == SERVICES["trainer"]["build"]["args"]
+    assert SERVICES["web"]["build"]["args"]["REQUIREMENTS"] == "${REQUIREMENTS:-requirements.txt}"
+    assert "boto3==" not in (ROOT / "requirements.txt").read_text()
+    more = (ROOT / "requirements-s3.txt").read_text()
+    for line in re.findall(r"(?m)^\S+==\S+", (ROOT / "requirements.txt").read_text()):
+        assert line in more, f"requirements-s3.txt is not all of requirements.txt: run `manage.py lock` ({line})"
+    assert "boto3==" in more
+
+
 @pytest.mark.parametrize("target", ["serving", "trainer"])
 def test_images_run_as_nobody_special(target: str) -> None:
     stage = re.search(rf"(?ms)^FROM \S+ AS {target}\n(.*?)(?=^FROM |\Z)", DOCKERFILE)
@@ -84,8 +94,9 @@ def test_photos_and_the_database_are_on_volumes() -> None:
 
 
 def test_what_it_sets_is_what_the_settings_read() -> None:
-    read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', Path(settings.__file__).read_text()))
-    assert set(COMPOSE["x-environment"]) - {"READY_FILE"} <= read
+    read = set(re.findall(r'env\.\w+\(\s*"([A-Z0-9_]+)"', Path(settings.__file__).read_text()))
+    by_others = {"READY_FILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}  # celery.py, boto3
+    assert set(COMPOSE["x-environment"]) - by_others <= read
 
 
 def test_both_queues_and_the_training_queue_are_worked_on() -> None:
@@ -100,7 +111,7 @@ def _queues(command: list[str]) -> list[str]:
 def test_the_table_of_variables_is_complete() -> None:
     """docs/deployment.md names every variable that the settings and gunicorn read."""
     sources = Path(settings.__file__).read_text() + (ROOT / "gunicorn.conf.py").read_text()
-    read = set(re.findall(r'(?:env\.\w+|environ\.get)\(\s*"([A-Z_]+)"', sources))
+    read = set(re.findall(r'(?:env\.\w+|environ\.get)\(\s*"([A-Z0-9_]+)"', sources))
     table = re.findall(r"^\|([^|]+)\|", (ROOT / "docs/deployment.md").read_text(), re.MULTILINE)
-    named = {name for cell in table for name in re.findall(r"`([A-Z_]+)`", cell)}
+    named = {name for cell in table for name in re.findall(r"`([A-Z0-9_]+)`", cell)}
     assert read - named == set()

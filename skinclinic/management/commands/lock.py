@@ -5,6 +5,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from skinclinic.bootstrap import LAYERS, ROOT
 
+# Beside the layers: for those who keep photos in object storage.
+OBJECT_STORAGE = "requirements-s3.txt"
+
 
 class Command(BaseCommand):
     help = "Write the lock files, smallest layer first, from requirements*.in: every package pinned by hash."
@@ -14,7 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("--upgrade", action="store_true", help="to the newest releases the .in files allow")
 
     def handle(self, *, upgrade: bool, **options: Any) -> None:
-        for layer in LAYERS:
+        for layer in (LAYERS[0], OBJECT_STORAGE, *LAYERS[1:]):
             self.stdout.write(f"Locking {layer}")
             command = ["uv", "pip", "compile", "--universal", "--python-version", "3.11", "--generate-hashes"]
             command += ["--no-header", "--quiet", *(["--upgrade"] if upgrade else [])]
