@@ -73,6 +73,20 @@ def of_run(options: Options, dataset: DataSet) -> Iterator[Checkpoints]:
         DataError: another process trains there just now, or what lies there is of other data or options.
     """
     folder = options.out / FOLDER
+    with kept_in(folder, options, dataset) as kept:
+        try:
+            yield kept
+        except DataError:
+            # There is nothing to go on with: other data make another run.
+            shutil.rmtree(folder)
+            raise
+    # Reached only where nothing was raised: whoever was killed finds the folder again.
+    shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def kept_in(folder: Path, options: Options, dataset: DataSet) -> Iterator[Checkpoints]:
+    """The checkpoints in a folder that stays; raises DataError as `of_run` does."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         try:
@@ -80,14 +94,7 @@ def of_run(options: Options, dataset: DataSet) -> Iterator[Checkpoints]:
         except BlockingIOError:
             raise DataError(f"{options.name} is being trained by another process just now.") from None
         _same_run(folder, options, dataset)
-        try:
-            yield Checkpoints(folder)
-        except DataError:
-            # There is nothing to go on with: other data make another run.
-            shutil.rmtree(folder)
-            raise
-    # Reached only where nothing was raised: whoever was killed finds the folder again.
-    shutil.rmtree(folder)
+        yield Checkpoints(folder)
 
 
 def _same_run(folder: Path, options: Options, dataset: DataSet) -> None:

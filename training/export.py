@@ -24,7 +24,8 @@ class ExportError(Exception):
 def export(model: keras.Model, folder: Path, tolerance: float = TOLERANCE) -> dict[str, Path]:
     """Write model.keras (no optimiser state) and model.onnx (fp32) into `folder`; returns them by name.
 
-    Raises ExportError if ONNX Runtime and Keras differ by more than the tolerance on the fixed drawn pictures.
+    Raises ExportError if, on the fixed drawn pictures, ONNX Runtime differs from Keras by more than the tolerance, or
+    its class maps from Grad-CAM.
     """
     files = {KERAS_FILE: folder / KERAS_FILE, ONNX_FILE: folder / ONNX_FILE}
     model.save(files[KERAS_FILE])
@@ -39,15 +40,44 @@ def export(model: keras.Model, folder: Path, tolerance: float = TOLERANCE) -> di
         raise ExportError(
             f"The ONNX export differs from the Keras model by {difference:.1e}, more than {tolerance:.0e}: refused."
         )
+    difference = grad_cam_difference(model, files[ONNX_FILE])
+    if difference > tolerance:
+        raise ExportError(
+            f"The class maps differ from Grad-CAM by {difference:.1e}, more than {tolerance:.0e}: refused, for a heat "
+            "map must show what the answer rests on."
+        )
     return files
+
+
+def grad_cam_difference(model: keras.Model, onnx_file: Path) -> float:
+    """max |class map - Grad-CAM| of what is served, on the fixed drawn pictures.
+
+    Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391) of the last features, before its rectification, is the class map
+    but for its bias and for being a mean instead of a sum over places.
+    """
+    import tensorflow as tf
+
+    images, answers = gate_inputs(model)
+    (maps,) = _served(onnx_file, ["maps"], images, answers)
+    last = model.get_layer("maps")
+    features = keras.Model(model.input, last.input)({"image": images, "answers": answers}, training=False)
+    places, bias = features.shape[1] * features.shape[2], last.get_weights()[1]
+    worst = 0.0
+    for each in range(maps.shape[-1]):
+        with tf.GradientTape() as tape:
+            tape.watch(features)
+            logit = tf.reduce_mean(last(features)[..., each], axis=(1, 2))
+        slopes = tf.reduce_mean(tape.gradient(logit, features), axis=(1, 2), keepdims=True)
+        grad_cam = tf.reduce_sum(slopes * features, axis=-1).numpy() * places + bias[each]
+        worst = max(worst, float(np.abs(grad_cam - maps[..., each]).max()))
+    return worst
 
 
 def largest_difference(model: keras.Model, onnx_file: Path) -> float:
     """max |ONNX - Keras| over every output on the fixed drawn pictures, with and without answers."""
     images, answers = gate_inputs(model)
     expected = _keras_outputs(model, images, answers)
-    session = onnxruntime.InferenceSession(str(onnx_file), providers=["CPUExecutionProvider"])
-    got = session.run(list(expected), {"image": images, "answers": answers})
+    got = _served(onnx_file, list(expected), images, answers)
     return max(float(np.abs(ours - theirs).max()) for ours, theirs in zip(got, expected.values(), strict=True))
 
 
@@ -76,6 +106,11 @@ def drawn_pictures() -> list[Image.Image]:
         pen.line((0, 40 + shift, 300, 90 - shift), fill=(70, 50, 40), width=2)
         pictures.append(picture.filter(ImageFilter.GaussianBlur(2)))
     return pictures
+
+
+def _served(onnx_file: Path, names: list[str], images: np.ndarray, answers: np.ndarray) -> list[np.ndarray]:
+    session = onnxruntime.InferenceSession(str(onnx_file), providers=["CPUExecutionProvider"])
+    return session.run(names, {"image": images, "answers": answers})
 
 
 def _keras_outputs(model: keras.Model, images: np.ndarray, answers: np.ndarray) -> dict[str, np.ndarray]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -42,6 +43,23 @@ def recipe_of(network: str, quick: bool = False) -> Recipe:
     if network == "student":
         return student_recipe()
     return quick_recipe() if quick else Recipe()
+
+
+def changed(recipe: Recipe, wishes: Sequence[str]) -> Recipe:
+    """The recipe with some of its fields changed, each written as `name=value`.
+
+    Raises ValueError with one sentence.
+    """
+    known = {each.name: type(each.default) for each in fields(Recipe)}
+    for wish in wishes:
+        name, _equals, value = wish.partition("=")
+        if name not in known:
+            raise ValueError(f"A recipe has no “{name}”; it has {', '.join(known)}.")
+        try:
+            recipe = replace(recipe, **{name: known[name](value)})
+        except ValueError:
+            raise ValueError(f"“{value}” is no number for {name}.") from None
+    return recipe
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
@@ -26,8 +27,8 @@ from inference.engine import Engine
 from inference.novelty import Novelty
 from training import novelty, plots
 from training.calibration import ANSWERED, SENSITIVITY, Fusion, choose_thresholds, fit_fusion
-from training.checkpoints import Checkpoints, of_run
-from training.crossvalidation import cross_validate, out_of_fold
+from training.checkpoints import Checkpoints, kept_in, of_run
+from training.crossvalidation import CrossValidation, OutOfFold, cross_validate, out_of_fold
 from training.datasets import DataSet, check, decode
 from training.evaluation import figures, score
 from training.export import export
@@ -36,6 +37,7 @@ from training.metrics import Thresholds, measure, measure_repeats
 from training.model_card import model_card
 from training.network import Network, build, input_size
 from training.pace import FINAL_FIT, stages
+from training.predictions import Predictions
 from training.progress import Report
 from training.recipe import Options, Recipe
 from training.snapshots import facts as snapshot_facts
@@ -138,25 +140,62 @@ def _measured_on(options: Options, dataset: DataSet) -> list[str]:
 
 
 def measure_recipe(
-    options: Options, dataset: DataSet, classes: tuple[BundleClass, ...], repeats: int, report: Report
+    options: Options,
+    dataset: DataSet,
+    classes: tuple[BundleClass, ...],
+    repeats: int,
+    report: Report,
+    predictions: Path | None = None,
+    drawings: Path | None = None,
+    work: Path | None = None,
 ) -> dict[str, Any]:
     """The figures of a recipe by repeated cross-validation over patients, ready for JSON; no model is kept.
 
-    Repeat r deals the patients out with the seed `options.seed` + r.  Raises DataError with one sentence.
+    Repeat r deals the patients out with the seed `options.seed` + r.  What was said of each photo goes into the file
+    `predictions` after every repeat, drawn figures of the first repeat into the folder `drawings`.  What was computed
+    on the way is kept in `work`, where it is named, and the same call goes on from there.
+    Raises DataError with one sentence.
     """
     material = prepare(options, dataset, classes, report)
     network = build(options.network, len(classes), material.encoding.width, options.cut)
-    results = []
-    with tempfile.TemporaryDirectory(prefix="skinclinic-crossvalidate-") as cache:
-        views = cache_features(network, material.pixels, options.recipe.views, options.seed, Path(cache), report)
+    results: list[OutOfFold] = []
+    validations: list[CrossValidation] = []
+    with contextlib.ExitStack() as stack:
+        if work:
+            cache = stack.enter_context(kept_in(work, options, dataset)).folder
+        else:
+            cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="skinclinic-crossvalidate-")))
+        views = cache_features(network, material.pixels, options.recipe.views, options.seed, cache, report)
         for repeat in range(repeats):
             report.say(f"Repeat {repeat + 1} of {repeats}")
             again = replace(options, seed=options.seed + repeat)
-            validation = cross_validate(network, views, material.labels, material.training, again, report)
+            fits = cache / f"repeat-{repeat + 1}"
+            fits.mkdir(exist_ok=True)
+            validation = cross_validate(
+                network, views, material.labels, material.training, again, report, Checkpoints(fits)
+            )
+            validations.append(validation)
             results.append(
                 out_of_fold(validation, material.answers, material.labels, material.malignant, material.encoding, again)
             )
+            if predictions:
+                Predictions(
+                    files=np.array([each.file for each in material.training.examples]),
+                    codes=np.array(material.codes),
+                    photo=np.stack([each.photo for each in validations]),
+                    fold=np.stack([each.fold for each in validations]),
+                ).save(predictions)
         del views
+    first = results[0]
+    groups = by_group(
+        material.training.examples, material.labels, first.fused, material.malignant, first.thresholds.urgent
+    )
+    if drawings:
+        plots.draw_all(
+            drawings, "Cross-validation, with answers", first.fused, material.labels, tuple(material.codes),
+            material.malignant, float(np.mean(first.thresholds.urgent)), groups,
+        )  # fmt: skip
+        plots.learning_curves(drawings / "curves.svg", validations[0].curves)
     return {
         "data": options.data_name,
         "splits": options.splits,
@@ -173,6 +212,7 @@ def measure_recipe(
             )
             for part, field in (("with_answers", "fused"), ("photo_alone", "alone"))
         },
+        "groups": groups,
     }  # fmt: skip
 
 

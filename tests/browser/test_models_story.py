@@ -24,7 +24,7 @@ from tests.inference import small_bundle
 from tests.training import drawn
 from tests.training.test_snapshots import sign
 from training import comparisons, trainer
-from training.models import TrainingRun
+from training.models import RunState, TrainingRun
 
 pytestmark = pytest.mark.one_pair
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
@@ -189,6 +189,35 @@ def test_train_compare_promote_predict_roll_back(alma, active, browse_as, monkey
     assert "drawn-1" in model_named_on(page, case), "an opinion that was given stays"
     kinds = Activation.objects.order_by("at").values_list("kind", "by")
     assert list(kinds)[1:] == [("promoted", str(alma.lead)), ("rolled_back", str(alma.lead))]
+
+
+def test_a_training_is_watched_and_cancelled(alma, active, browse_as, monkeypatch):
+    """Live progress, then Cancel: the process ends, and what was learnt is kept to go on with."""
+    page = browse_as(alma.lead)
+    page.goto(reverse("training_new"))
+    page.get_by_label("The photos in the folder").check()
+    page.get_by_label("Small network").check()
+    page.get_by_label("Name of the new model").fill("given-up-1")
+    page.get_by_label("Most epochs").fill("200")
+    page.get_by_role("button", name="Start training").click()
+    run = TrainingRun.objects.get()
+    with training_worker(run, monkeypatch):
+        # Nothing is reloaded by hand: stage, epochs, bar and time left come by themselves.
+        expect(page.get_by_text(re.compile(r"Fold 1 of \d, \d+ of 200"))).to_be_visible(timeout=120_000)
+        expect(page.get_by_text(re.compile("left$"))).to_be_visible()
+        bar = page.get_by_role("progressbar", name="Progress")
+        shown = float(bar.get_attribute("value") or 0)
+        page.wait_for_function(
+            "shown => document.querySelector('progress.bar').value > shown", arg=shown, timeout=30_000
+        )
+        expect(page.get_by_role("img", name=re.compile("Loss over [0-9]+ epochs"))).to_be_visible()
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.get_by_text("can go on where it was")).to_be_visible(timeout=30_000)
+    run.refresh_from_db()
+    assert run.state == RunState.CANCELLED
+    assert not ModelVersion.objects.filter(name="given-up-1").exists()
+    expect(page.get_by_role("button", name="Go on with it")).to_be_visible()
+    looks_right(page)
 
 
 def test_shadow_and_signed_cases(alma, active, browse_as, tmp_path):

@@ -10,7 +10,7 @@ from inference.bundle import BundleError
 from training.datasets import DataError
 from training.model_card import ROWS, number
 from training.progress import ConsoleReport
-from training.recipe import NETWORKS, Options, recipe_of
+from training.recipe import NETWORKS, Options, changed, recipe_of
 from training.sources import checked_data
 from training.weights import WeightsError
 
@@ -30,7 +30,17 @@ class Command(BaseCommand):
         parser.add_argument("--fits", type=int, default=1, help="fits whose weights are averaged (default 1)")
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--malignant", default="", help="further classes that are malignant: A,B")
+        parser.add_argument(
+            "--set", action="append", default=[], metavar="NAME=VALUE", help="change the recipe, such as views=32"
+        )
         parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE")
+        parser.add_argument(
+            "--predictions", type=Path, metavar="FILE", help="keep what was said of each photo: input of `fusions`"
+        )
+        parser.add_argument(
+            "--work", type=Path, metavar="DIR", help="keep features and fits there, and go on from what is there"
+        )
+        parser.add_argument("--plots", type=Path, metavar="DIR", help="draw the first repeat's figures as SVG files")
 
     def handle(self, *args, **options) -> None:
         if options["folds"] < 2 or options["repeats"] < 1 or options["fits"] < 1:
@@ -38,6 +48,10 @@ class Command(BaseCommand):
         recipe = replace(recipe_of(options["network"], options["quick"]), fits=options["fits"])
         if options["epochs"]:
             recipe = replace(recipe, epochs=options["epochs"])
+        try:
+            recipe = changed(recipe, options["set"])
+        except ValueError as error:
+            raise CommandError(str(error)) from None
         wanted = Options(
             data=options["data"],
             name="crossvalidation",
@@ -57,7 +71,8 @@ class Command(BaseCommand):
             # TensorFlow and Keras load only here, in the process that trains.
             from training.train import measure_recipe
 
-            result = measure_recipe(wanted, dataset, classes, options["repeats"], report)
+            kept = {"predictions": options["predictions"], "drawings": options["plots"], "work": options["work"]}
+            result = measure_recipe(wanted, dataset, classes, options["repeats"], report, **kept)
         except (DataError, BundleError, WeightsError) as error:
             raise CommandError(str(error)) from error
         for part in ("with_answers", "photo_alone"):
