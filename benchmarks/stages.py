@@ -94,7 +94,7 @@ def _whole(service: Service, token: str, work: list[tuple[UUID, bytes]]) -> dict
     with Client(service.url, token) as client:
         for case, shot in work:
             client.post_photo(case, photos.unlike(shot, case.int % 10**9))
-            stored([case], look_again=0.02)
+            stored([case], look_again=0.05)
     after = _charged(service)
     return {part: after[part] - before[part] for part in after}
 
