@@ -285,7 +285,9 @@ def _check_open(case: Case) -> None:
 
 def _open_case(case_id: UUID) -> Case:
     """The case, locked until the transaction ends."""
-    case = Case.objects.select_for_update(of=("self",)).select_related("lesion__patient", "clinic").get(id=case_id)
+    wanted = ("state", "urgency", "lesion__patient__ai_consent", "clinic__ai_stopped_at")
+    cases = Case.objects.select_for_update(of=("self",)).select_related("lesion__patient", "clinic").only(*wanted)
+    case = cases.get(id=case_id)
     _check_open(case)
     return case
 
