@@ -13,6 +13,10 @@ from accounts.models import ApiToken, User
 class ApiTokenAuthentication(TokenAuthentication):
     """`Authorization: Token …`; the audit log learns who acts."""
 
+    def _cleanup_token(self, auth_token: ApiToken) -> bool:
+        # Knox looks through all tokens of the person for expired ones; most never expire (REST_KNOX).
+        return auth_token.expiry is not None and super()._cleanup_token(auth_token)
+
     def authenticate_credentials(self, token: bytes) -> tuple[User, ApiToken]:
         try:
             token.decode("ascii")

@@ -25,13 +25,20 @@ class PerTokenThrottle(BaseThrottle):
     def allow_request(self, request: Request, view: Any) -> bool:
         key = f"api-throttle:{self._who(request)}:{int(time.time() // WINDOW_SECONDS)}"
         try:
-            cache.add(key, 0, timeout=2 * WINDOW_SECONDS)
-            count = cache.incr(key)
+            count = self._count(key)
         except Exception:
             # Each cache client has its own errors; whichever it is, there is no count to go by.
             log.warning("throttle_without_cache")
             return True
         return count <= settings.API_REQUESTS_PER_MINUTE
+
+    def _count(self, key: str) -> int:
+        try:
+            return cache.incr(key)
+        except ValueError:
+            # The first request of this minute, or one of several first ones.
+            cache.add(key, 0, timeout=2 * WINDOW_SECONDS)
+            return cache.incr(key)
 
     def wait(self) -> float:
         """Seconds until the next window."""

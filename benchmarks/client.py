@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-_BOUNDARY = "photo-of-a-benchmark"
+BOUNDARY = "photo-of-a-benchmark"
 
 
 class Client:
@@ -16,7 +16,7 @@ class Client:
     def __init__(self, url: str, token: str = "") -> None:
         place = urlsplit(url)
         self._connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=60)
-        self._headers = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"}
+        self._headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
         if token:
             self._headers["Authorization"] = f"Token {token}"
 
@@ -49,9 +49,9 @@ class Client:
 def form(photo: bytes, **fields: str) -> bytes:
     """A multipart body with `photo` as the file."""
     lines = [
-        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in fields.items()
     ]
     head = 'Content-Disposition: form-data; name="file"; filename="photo.jpg"\r\nContent-Type: image/jpeg'
-    lines.append(f"--{_BOUNDARY}\r\n{head}\r\n\r\n")
-    return b"".join(["".join(lines).encode(), photo, f"\r\n--{_BOUNDARY}--\r\n".encode()])
+    lines.append(f"--{BOUNDARY}\r\n{head}\r\n\r\n")
+    return b"".join(["".join(lines).encode(), photo, f"\r\n--{BOUNDARY}--\r\n".encode()])

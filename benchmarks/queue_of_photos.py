@@ -67,5 +67,5 @@ class QueueOfPhotos:
 
     def finished(self) -> tuple[list[float], list[float]]:
         """When the urgent and when the routine ones were done; waits for the last."""
-        urgent, routine = (stored(cases, look_again=0.2) for cases in self._cases)
+        urgent, routine = (stored(cases, look_again=0.5) for cases in self._cases)
         return urgent, routine

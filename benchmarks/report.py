@@ -1,4 +1,4 @@
-"""Results for people: a table on the terminal, and the tables of docs/performance.md from the JSON files."""
+"""Results for people: a table on the terminal, and those of docs/performance.md and README.md from the JSON files."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from benchmarks import NAMES
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "figures" / "benchmarks"
-DOCUMENT = ROOT / "docs" / "performance.md"
+DOCUMENT, README = ROOT / "docs" / "performance.md", ROOT / "README.md"
 BEGIN, END = "<!-- results: written by `python -m benchmarks table` -->", "<!-- end of results -->"
 
 
@@ -57,18 +57,20 @@ def _columns(rows: list[list[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-# --- docs/performance.md --------------------------------------------------------------------------------
+# --- docs/performance.md and README.md --------------------------------------------------------------------
 
 
 def write_document(*, check: bool = False) -> int:
-    """Puts the results into the page, or only says whether they are those of the files; the exit code."""
-    text = DOCUMENT.read_text(encoding="utf-8")
-    fresh = with_results(text, stored())
-    if check and fresh != text:
-        sys.stderr.write(f"{DOCUMENT.name} is out of date: run `python -m benchmarks table`.\n")
-        return 1
-    if not check:
-        DOCUMENT.write_text(fresh, encoding="utf-8")
+    """Puts the results into the pages, or only says whether they are those of the files; the exit code."""
+    results = stored()
+    for page, table_of in ((DOCUMENT, markdown), (README, verdicts)):
+        text = page.read_text(encoding="utf-8")
+        fresh = with_results(text, table_of(results))
+        if check and fresh != text:
+            sys.stderr.write(f"{page.name} is out of date: run `python -m benchmarks table`.\n")
+            return 1
+        if not check:
+            page.write_text(fresh, encoding="utf-8")
     return 0
 
 
@@ -78,14 +80,15 @@ def stored() -> list[dict[str, Any]]:
     return sorted(found, key=lambda each: (NAMES.index(each["benchmark"]), each["machine"]["services"]))
 
 
-def with_results(text: str, results: list[dict[str, Any]]) -> str:
-    """`text` with the tables of `results` between its two marks."""
+def with_results(text: str, tables: str) -> str:
+    """`text` with `tables` between its two marks."""
     before, rest = text.split(BEGIN)
     _old, after = rest.split(END)
-    return f"{before}{BEGIN}\n{markdown(results)}{END}{after}"
+    return f"{before}{BEGIN}\n{tables}{END}{after}"
 
 
-def markdown(results: list[dict[str, Any]]) -> str:
+def verdicts(results: list[dict[str, Any]]) -> str:
+    """What was to be reached, and what was."""
     if not results:
         return "\nNothing has been measured yet.\n\n"
     lines = ["", "| benchmark | services | measured | reached | reach | |", "|---|---|---|---|---|---|"]
@@ -96,6 +99,12 @@ def markdown(results: list[dict[str, Any]]) -> str:
                 f"| `{result['benchmark']}` | {result['machine']['services']} | {each['what']} "
                 f"| {number(each)} {each['unit']}{interval} | {reach(each)} | {'yes' if each['met'] else '**no**'} |"
             )
+    return "\n".join([*lines, "", ""])
+
+
+def markdown(results: list[dict[str, Any]]) -> str:
+    """The verdicts, then every figure."""
+    lines: list[str] = []
     for result in results:
         machine = result["machine"]
         lines += [
@@ -112,4 +121,4 @@ def markdown(results: list[dict[str, Any]]) -> str:
             f"| {each['what']} | {number(each)} {each['unit']} | {_interval(each)} | {each['n']} |"
             for each in result["figures"]
         ]
-    return "\n".join([*lines, "", ""])
+    return verdicts(results) + ("\n".join([*lines, "", ""])[1:] if lines else "")

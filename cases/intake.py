@@ -6,7 +6,7 @@ a row without its files.
 
 import errno
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import PurePosixPath
@@ -15,7 +15,6 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.conf import settings
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
@@ -29,6 +28,7 @@ from cases.models import Case, CaseState, ImageKind, LesionImage
 from cases.models.case import OPEN_STATES
 from cases.photo import picture
 from cases.photo.errors import PhotoRefused
+from cases.storage import save_together
 
 __all__ = ["PhotoRefused", "accept", "remove", "restore", "sweep_orphans"]
 
@@ -80,22 +80,24 @@ def accept(
     # A repeated request hears of its photo, whatever became of the case since.
     if known := _sent_before(photo_id, case, sha256) or _standing(case, sha256):
         return known
-    _check_open(Case.objects.only("state").get(id=case.id))
+    _check_open(case)
     if not even_if_elsewhere:
         _check_patient(case, sha256, by, name)
     taken = picture.read(data, name)
     token = uuid4().hex
     stem = f"{FOLDER}/{token[:2]}/{token}"
+    original, upright, thumbnail = f"{stem}.{taken.extension}", f"{stem}-upright.jpg", f"{stem}-thumbnail.jpg"
+    contents = {original: taken.original, upright: taken.upright, thumbnail: taken.thumbnail}
     try:
-        with _files_or_nothing(name) as save:
+        with _files_or_nothing(contents, name):
             return _recorded(
                 LesionImage(
                     id=photo_id or uuid7(),
                     case=case,
                     kind=kind,
-                    original=save(f"{stem}.{taken.extension}", taken.original),
-                    derivative=save(f"{stem}-upright.jpg", taken.upright),
-                    thumbnail=save(f"{stem}-thumbnail.jpg", taken.thumbnail),
+                    original=original,
+                    derivative=upright,
+                    thumbnail=thumbnail,
                     content_type=taken.content_type,
                     sha256=sha256,
                     byte_size=len(taken.original),
@@ -122,7 +124,7 @@ def _recorded(image: LesionImage, *, look_elsewhere: bool) -> LesionImage:
     # Within the lock, so that two photos alike that arrive together do not miss each other.
     resemblance.note(image, elsewhere=look_elsewhere)
     image.save(force_insert=True)
-    predictions.request(image)
+    predictions.request_first(image)
     return image
 
 
@@ -196,19 +198,13 @@ def _walk(folder: str) -> Iterator[tuple[str, list[str]]]:
 
 
 @contextmanager
-def _files_or_nothing(name: str) -> Iterator:
-    """Gives `save(path, content) -> path`; unless the block returns, what it saved is removed again."""
-    saved: list[str] = []
-
-    def save(path: str, content: bytes) -> str:
-        saved.append(path)
-        saved[-1] = default_storage.save(path, ContentFile(content))
-        return saved[-1]
-
+def _files_or_nothing(contents: dict[str, bytes], name: str) -> Iterator[None]:
+    """Saves `contents` by path; unless the block returns, they are removed again. `name` is the sender's."""
     try:
-        yield save
+        save_together(contents)
+        yield
     except BaseException as error:
-        _delete(saved)
+        _delete(contents)
         if _is_disk_full(error):
             log.error("disk_full")
             raise PhotoRefused(
@@ -229,7 +225,7 @@ def _is_disk_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in _NO_SPACE
 
 
-def _delete(paths: list[str]) -> None:
+def _delete(paths: Iterable[str]) -> None:
     for path in paths:
         try:
             default_storage.delete(path)
@@ -289,7 +285,9 @@ def _check_open(case: Case) -> None:
 
 def _open_case(case_id: UUID) -> Case:
     """The case, locked until the transaction ends."""
-    case = Case.objects.select_for_update(of=("self",)).select_related("lesion__patient", "clinic").get(id=case_id)
+    wanted = ("state", "urgency", "lesion__patient__ai_consent", "clinic__ai_stopped_at")
+    cases = Case.objects.select_for_update(of=("self",)).select_related("lesion__patient", "clinic").only(*wanted)
+    case = cases.get(id=case_id)
     _check_open(case)
     return case
 

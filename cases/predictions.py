@@ -7,6 +7,7 @@ look at last, and change nothing that a reader sees.
 
 import io
 import time
+from contextlib import nullcontext
 from uuid import UUID
 
 import numpy as np
@@ -41,12 +42,36 @@ class InputRefused(Exception):
     """The photo or the record does not allow a prediction; the text is a sentence for the user."""
 
 
+def request_first(image: LesionImage) -> None:
+    """Queues what models are asked about a photo that this transaction has created, so nobody can have asked yet.
+
+    Nothing is asked where the patient has not granted AI use, the clinic has stopped the AI, or no model is active.
+    """
+    if not _is_allowed(image.case):
+        return
+    at_work = registry.at_work()
+    if ModelState.ACTIVE not in at_work:
+        log.warning("prediction_without_model", image=str(image.id))
+        return
+    is_urgent = image.case.urgency == Urgency.URGENT
+    rows = [Prediction(image=image, model_version=at_work[ModelState.ACTIVE], is_urgent_queue=is_urgent)]
+    if shadow := at_work.get(ModelState.SHADOW):
+        rows.append(Prediction(image=image, model_version=shadow, silent=True))
+    Prediction.every.bulk_create(rows)
+    for prediction in rows:
+        _send_on_commit(prediction)
+
+
+def _is_allowed(case: Case) -> bool:
+    return case.lesion.patient.allows_ai and not case.clinic.ai_is_stopped
+
+
 def request(image: LesionImage) -> Prediction | None:
     """Queues a prediction of `image` by the active model; call it in the transaction that creates the photo.
 
     Returns None where the patient has not granted AI use, the clinic has stopped the AI, or no model is active.
     """
-    if not image.case.lesion.patient.allows_ai or image.case.clinic.ai_is_stopped:
+    if not _is_allowed(image.case):
         return None
     try:
         version = registry.active()
@@ -313,7 +338,8 @@ def _store(prediction: Prediction, opinion: Opinion, answers: Answers, *, durati
     now = timezone.now()
     raises_flag = opinion.urgent and not prediction.silent
     case = Case.objects.filter(id=prediction.image.case_id)
-    with transaction.atomic():
+    # One statement is whole by itself; only a flag needs more than one.
+    with transaction.atomic() if raises_flag else nullcontext():
         if raises_flag:
             # Case before prediction, as everywhere: the other order would be a deadlock with one who changes answers.
             case.select_for_update().get()

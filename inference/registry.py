@@ -36,6 +36,14 @@ def shadow() -> ModelVersion | None:
     return ModelVersion.objects.filter(state=ModelState.SHADOW).first()
 
 
+def at_work() -> dict[str, ModelVersion]:
+    """The active version and the shadow, by state, as far as there are any."""
+    return {
+        version.state: version
+        for version in ModelVersion.objects.filter(state__in=[ModelState.ACTIVE, ModelState.SHADOW])
+    }
+
+
 def register(folder: Path) -> ModelVersion:
     """Adds the bundle in `folder` as a candidate and returns its row; the same bundle twice is one row.
 

@@ -52,7 +52,7 @@ class RemarkSerializer(serializers.Serializer):
 
 class PhotoSerializer(serializers.ModelSerializer):
     id = serializers.UUIDField(required=False, help_text="made by you, so that a repeated request is one photo")
-    case = RecordField(access.cases, Capability.LOG_CASES, related=("lesion__patient__clinic",))
+    case = RecordField(access.cases, Capability.LOG_CASES, related=("lesion",))
     file = serializers.FileField(write_only=True, help_text="JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP")
     sha256 = serializers.RegexField(
         r"^[0-9a-f]{64}$",

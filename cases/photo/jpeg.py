@@ -32,11 +32,13 @@ def without_metadata(data: bytes) -> tuple[bytes, int]:
     """
     if not data.startswith(_SOI):
         raise Damaged("no start marker")
-    kept: list[bytes] = []
+    # The scans are most of the file: they are looked at where they lie and copied once, when all is joined.
+    scans = memoryview(data)
+    kept: list[bytes | memoryview] = []
     orientation, position, in_scan = 1, len(_SOI), False
     while found := _MARKER.search(data, position):
         if in_scan:
-            kept.append(data[position : found.start()])
+            kept.append(scans[position : found.start()])
         code = data[found.start() + 1]
         position = found.end()
         if code == _EOI[1]:
@@ -54,7 +56,7 @@ def without_metadata(data: bytes) -> tuple[bytes, int]:
             kept.append(_segment(code, payload_kept))
     else:
         raise Damaged("no end marker")
-    head = [_SOI]
+    head: list[bytes | memoryview] = [_SOI]
     if kept and kept[0][1] == _APP0:
         # JFIF asks to be the first segment.
         head.append(kept.pop(0))

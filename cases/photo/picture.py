@@ -42,6 +42,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _KEEPS_SIDES = {1, 2, 3, 4}
+# How copies are scaled: the model's as truly as can be, the thumbnail at two thirds of the time.
+_FOR_THE_MODEL, _FOR_A_LOOK = Image.Resampling.BICUBIC, Image.Resampling.HAMMING
 _SRGB = ImageCms.createProfile("sRGB")
 
 
@@ -122,7 +124,7 @@ def read(data: bytes, name: str) -> Picture:
         content_type=form.content_type,
         extension=form.extension,
         upright=_as_jpeg(upright, quality=_UPRIGHT_QUALITY, subsampling=_FULL_COLOUR),
-        thumbnail=_as_jpeg(_shrunk(upright, THUMBNAIL_SIDE), quality=_THUMBNAIL_QUALITY),
+        thumbnail=_as_jpeg(_shrunk(upright, THUMBNAIL_SIDE, _FOR_A_LOOK), quality=_THUMBNAIL_QUALITY),
         width=width,
         height=height,
         quality=scores,
@@ -257,18 +259,18 @@ def _eight_bit(picture: Image.Image) -> Image.Image:
 
 def _upright(picture: Image.Image, orientation: int) -> Image.Image:
     """The model's copy: scaled, sRGB, turned; in this order, because each step is cheaper on fewer pixels."""
-    small = _in_srgb(_shrunk(picture, UPRIGHT_SIDE), picture.info.get("icc_profile"))
+    small = _in_srgb(_shrunk(picture, UPRIGHT_SIDE, _FOR_THE_MODEL), picture.info.get("icc_profile"))
     turn = _TURNS.get(orientation)
     return small if turn is None else small.transpose(turn)
 
 
-def _shrunk(picture: Image.Image, short_side: int) -> Image.Image:
+def _shrunk(picture: Image.Image, short_side: int, how: Image.Resampling) -> Image.Image:
     """`picture` with its shorter side at most `short_side`; never enlarged."""
     scale = short_side / min(picture.size)
     if scale >= 1:
         return picture
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    return picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    return picture.resize(size, how, reducing_gap=2.0)
 
 
 def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:

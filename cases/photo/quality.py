@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 # Parts, in the order in which they are shown.
 SHARPNESS, BRIGHTNESS, HIGHLIGHTS, SIZE, DISTANCE = "sharpness", "brightness", "highlights", "size", "distance"
@@ -38,20 +38,19 @@ _HALF_SMALL, _SMALL_STEEPNESS = 200.0, 4.5
 def parts(upright: Image.Image, short_side: int) -> dict[str, float]:
     """Each part's score 0-1, of an upright RGB picture; `short_side` is the original's, in pixels."""
     small = _measured_copy(upright)
-    lifted = _lifted(small)
+    measured = _measured(small)
     return {
-        SHARPNESS: round(_weighed(SHARPNESS, edges(lifted)), 3),
+        SHARPNESS: round(_weighed(SHARPNESS, measured[SHARPNESS]), 3),
         BRIGHTNESS: round(brightness(small), 3),
         HIGHLIGHTS: round(unburnt(small), 3),
         SIZE: round(1 / (1 + (_HALF_SMALL / max(short_side, 1)) ** _SMALL_STEEPNESS), 3),
-        DISTANCE: round(_weighed(DISTANCE, spots(lifted)), 3),
+        DISTANCE: round(_weighed(DISTANCE, measured[DISTANCE]), 3),
     }
 
 
 def features(upright: Image.Image) -> dict[str, list[float]]:
     """What the weighed parts are computed from; `quality --fit` learns the weights from these."""
-    lifted = _lifted(_measured_copy(upright))
-    return {SHARPNESS: edges(lifted), DISTANCE: spots(lifted)}
+    return _measured(_measured_copy(upright))
 
 
 def score(scores: Mapping[str, float], *, is_close_up: bool = True) -> float | None:
@@ -65,46 +64,63 @@ def score(scores: Mapping[str, float], *, is_close_up: bool = True) -> float | N
 
 def brightness(picture: Image.Image) -> float:
     """1 in good light, towards 0 in the dark."""
-    lights = float(np.percentile(np.asarray(picture.convert("L")), 95))
+    lights = _percentile(np.array(picture.convert("L").histogram()), 0.95)
     return float(1 / (1 + (_HALF_DARK / max(lights, 1.0)) ** _DARK_STEEPNESS))
 
 
 def unburnt(picture: Image.Image) -> float:
     """1 where no colour is at its end, towards 0 where large parts are."""
-    share = float((np.asarray(picture).max(axis=2) >= _BURNT_OUT).mean())
+    red, green, blue = picture.split()
+    brightest = ImageChops.lighter(ImageChops.lighter(red, green), blue).histogram()
+    share = sum(brightest[_BURNT_OUT:]) / sum(brightest)
     return float(1 / (1 + (share / _HALF_BURNT) ** _BURNT_STEEPNESS))
 
 
-def edges(lifted: np.ndarray) -> list[float]:
+def _measured(small: Image.Image) -> dict[str, list[float]]:
+    """The features of the two parts that are weighed, of a copy that is brightened or darkened to the usual median."""
+    # Sums of the three colours in whole numbers: quick to add, subtract and count, and nothing is rounded.
+    red, green, blue = (np.asarray(band, np.int16) for band in small.split())
+    sums = red + green + blue
+    gain = _USUAL_GREY / max(_percentile(np.bincount(sums.ravel()), 0.5) / 3, _LEAST_GREY)
+    lift = (np.arange(256, dtype=np.float32) * gain).clip(0, 255).astype(np.uint8)
+    return {SHARPNESS: edges(sums, gain / 3), DISTANCE: spots(small.point(lift.tolist() * 3))}
+
+
+def edges(sums: np.ndarray, gain: float) -> list[float]:
     """How steep the steepest places are, in the direction where they are least so (motion blurs one direction only),
-    and how much of the texture is finer than two pixels (an enlarged picture has none)."""
-    grey = lifted.mean(axis=2)
+    and how much of the texture is finer than two pixels (an enlarged picture has none).
+
+    `sums`: int16 [height, width]; times `gain` they are the lifted grey levels.
+    """
     steepest, fine, coarse = [], [], []
     for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        near = np.abs(_second_difference(grey, down, right, 1))
-        far = np.abs(_second_difference(grey, down, right, 2))
-        steepest.append(_top(near, 0.995))
-        fine.append(float(near.mean()))
-        coarse.append(float(far.mean()))
+        # A diagonal step is longer, and its difference halved.
+        unit = gain / 2 if down and right else gain
+        near = np.bincount(np.abs(_second_difference(sums, down, right, 1)).ravel())
+        steepest.append(unit * _of_rank(near, int(0.995 * (near.sum() - 1))))
+        fine.append(unit * float(near @ np.arange(near.size)) / float(near.sum()))
+        coarse.append(unit * float(np.abs(_second_difference(sums, down, right, 2)).mean()))
     # What is left of a very blurred picture is noise, which is as fine as can be: it must not pass for texture.
     finest = min(near / (far + 0.5) for near, far in zip(fine, coarse, strict=True))
     values = (min(steepest) + 0.3, max(steepest) + 0.3, min(fine) + 0.1, max(fine) + 0.1, finest + 0.1)
     return [float(np.log(value)) for value in values]
 
 
-def spots(lifted: np.ndarray) -> list[float]:
+def spots(lifted: Image.Image) -> list[float]:
     """How much the strongest spot stands out at each of several sizes, in brightness and two colour contrasts.
 
     A lesion that fills the picture stands out at the largest sizes too, one in the distance at the smallest only.
     The response at each size is that of a Laplacian of Gaussian (Lindeberg 1998, doi:10.1023/A:1008045108935).
     """
-    square = Image.fromarray(lifted.clip(0, 255).astype(np.uint8)).resize((_GRID, _GRID), Image.Resampling.BOX)
+    square = lifted.resize((_GRID, _GRID), Image.Resampling.BOX)
     red, green, blue = np.asarray(square, np.float32).transpose(2, 0, 1)
-    found = []
-    for contrast in ((red + green + blue) / 3, red - green, (red + green) / 2 - blue):
-        for size, blur in zip(_SPOT_SIZES, _blurs(), strict=True):
-            found.append(float(np.log(size**2 * np.abs(_laplacian(blur @ contrast @ blur.T)).max() + 0.5)))
-    return found
+    contrasts = np.stack([(red + green + blue) / 3, red - green, (red + green) / 2 - blue])
+    found = [
+        size**2 * np.abs(_laplacian(blur @ contrasts @ blur.T)).max(axis=(1, 2))
+        for size, blur in zip(_SPOT_SIZES, _blurs(), strict=True)
+    ]
+    # Contrast by contrast, each with its sizes.
+    return np.log(np.stack(found, axis=1) + 0.5).ravel().tolist()
 
 
 @cache
@@ -127,34 +143,35 @@ def _measured_copy(upright: Image.Image) -> Image.Image:
     return upright.resize((width, height), Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
 
 
-def _lifted(picture: Image.Image) -> np.ndarray:
-    """float32 [height, width, 3], brightened or darkened to the usual median."""
-    pixels = np.asarray(picture, np.float32)
-    return pixels * (_USUAL_GREY / max(float(np.median(pixels.mean(axis=2))), _LEAST_GREY))
-
-
-def _second_difference(grey: np.ndarray, down: int, right: int, step: int) -> np.ndarray:
-    """Second difference along one direction; a diagonal step is longer, and its difference halved."""
-    height, width = grey.shape
-    middle = grey[step : height - step, step : width - step]
+def _second_difference(sums: np.ndarray, down: int, right: int, step: int) -> np.ndarray:
+    """Second difference along one direction."""
+    height, width = sums.shape
+    middle = sums[step : height - step, step : width - step]
 
     def moved(sign: int) -> np.ndarray:
         top, left = step + sign * down * step, step + sign * right * step
-        return grey[top : top + height - 2 * step, left : left + width - 2 * step]
+        return sums[top : top + height - 2 * step, left : left + width - 2 * step]
 
-    return (moved(1) + moved(-1) - 2 * middle) / (2 if down and right else 1)
-
-
-def _laplacian(grey: np.ndarray) -> np.ndarray:
-    padded = np.pad(grey, 1, mode="edge")
-    ring = padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
-    return ring - 4 * grey
+    return moved(1) + moved(-1) - 2 * middle
 
 
-def _top(values: np.ndarray, share: float) -> float:
-    flat = values.ravel()
-    place = int(share * (flat.size - 1))
-    return float(np.partition(flat, place)[place])
+def _laplacian(greys: np.ndarray) -> np.ndarray:
+    """Of each picture of [pictures, height, width]; the edge goes on as it is."""
+    padded = np.pad(greys, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    ring = padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
+    return ring - 4 * greys
+
+
+def _of_rank(counts: np.ndarray, rank: int) -> int:
+    """The value of the given rank (0: the smallest) among values of which `counts` says how often each occurs."""
+    return int(np.searchsorted(np.cumsum(counts), rank, side="right"))
+
+
+def _percentile(counts: np.ndarray, share: float) -> float:
+    """Between two ranks in proportion, as numpy does it."""
+    rank = share * (int(counts.sum()) - 1)
+    low, high = _of_rank(counts, int(np.floor(rank))), _of_rank(counts, int(np.ceil(rank)))
+    return low + (rank - np.floor(rank)) * (high - low)
 
 
 @cache

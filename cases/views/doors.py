@@ -27,13 +27,15 @@ def find(
         Http404: there is none, or it is a foreign clinic's; which of both, nobody learns.
         PermissionDenied: the record's clinic did not give `person` the `capability`.
     """
-    seen = records(person).select_related(*related) if related else records(person)
-    record = seen.filter(**lookup).first()
-    if record is None:
-        raise Http404
-    if capability != VIEW and not records(person, capability).filter(pk=record.pk).exists():
+    seen = records(person)
+    # Both at once, because nearly everybody who asks for a record may also do with it what they are about to do.
+    allowed = seen if capability == VIEW else seen & records(person, capability)
+    record = allowed.select_related(*related).filter(**lookup).first() if related else allowed.filter(**lookup).first()
+    if record is not None:
+        return record
+    if capability != VIEW and seen.filter(**lookup).exists():
         raise PermissionDenied
-    return record
+    raise Http404
 
 
 def signed_in_person(request: HttpRequest) -> User:

@@ -7,7 +7,7 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-from benchmarks import latency, peer, photos, scale
+from benchmarks import latency, peer, photos, scale, stages
 from benchmarks.options import Options
 from benchmarks.service import running
 
@@ -29,12 +29,13 @@ def main() -> None:
     photos.LARGE = photos.SMALL
     other = HTTPServer(("127.0.0.1", 0), _Other)
     threading.Thread(target=other.serve_forever, daemon=True).start()
-    peer.SIZES = peer.SIZES[:1]
+    peer.SIZES, stages.SIZES = peer.SIZES[:1], stages.SIZES[:1]
     with running() as service:
         service.connect()
         options = Options(quick=True)
         results = {
             "peer": peer.measure(service, f"http://127.0.0.1:{other.server_port}", options),
+            "stages": stages.measure(service, options),
             "latency": latency.measure(service, options),
             "scale": scale.measure(service, options),
         }

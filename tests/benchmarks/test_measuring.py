@@ -71,12 +71,16 @@ def test_people_see_the_figure_its_interval_and_what_is_missed() -> None:
 
 def test_the_page_takes_its_tables_from_the_files() -> None:
     page = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
-    written = report.with_results(page, [RESULT])
+    written = report.with_results(page, report.markdown([RESULT]))
+    assert "| our engine | 6 ms | 5 to 7 | 3 |" in written
     assert "| Keras / ours | 9.25 x (9 to 9.50) | at least 10 x | **no** |" in written
     assert "old" not in written
     assert written.startswith("before\n")
     assert written.endswith(f"{report.END}\nafter\n")
-    assert report.with_results(written, [RESULT]) == written
+    assert report.with_results(written, report.markdown([RESULT])) == written
+    # The short one for the README.
+    assert "| Keras / ours | 9.25 x" in report.verdicts([RESULT])
+    assert "our engine" not in report.verdicts([RESULT])
 
 
 def test_docs_performance_shows_the_stored_results() -> None:

@@ -1,5 +1,6 @@
 """Advice on photos: given where a photo was spoilt on purpose, and only there."""
 
+import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
@@ -64,6 +65,32 @@ def test_scores_are_shares_and_fall_with_each_fault():
         assert quality.parts(spoilt, 700)[part] < good[part] - 0.3
     assert quality.parts(pictures.drawn(), 210)[quality.SIZE] < good[quality.SIZE] - 0.3
     assert quality.score({}) is None
+
+
+def test_what_is_counted_is_what_numpy_would_find():
+    picture = ImageEnhance.Brightness(pictures.drawn().resize((311, 256))).enhance(1.7)
+    pixels, grey = np.asarray(picture), np.asarray(picture.convert("L"))
+    for share in (0.0, 0.5, 0.95, 1.0):
+        counted = quality._percentile(np.bincount(grey.ravel()), share)
+        assert counted == pytest.approx(np.percentile(grey, 100 * share))
+    burnt = float((pixels.max(axis=2) >= quality._BURNT_OUT).mean())
+    assert 0 < burnt < 1
+    assert quality.unburnt(picture) == pytest.approx(
+        1 / (1 + (burnt / quality._HALF_BURNT) ** quality._BURNT_STEEPNESS)
+    )
+
+
+def test_steepness_is_that_of_the_lifted_grey():
+    picture = ImageEnhance.Brightness(pictures.drawn().resize((256, 300))).enhance(0.6)
+    grey = np.asarray(picture, np.float64).mean(axis=2)
+    lifted = grey * quality._USUAL_GREY / np.median(grey)
+    right = np.sort(np.abs(lifted[1:-1, 2:] + lifted[1:-1, :-2] - 2 * lifted[1:-1, 1:-1]).ravel())
+    down = np.sort(np.abs(lifted[2:, 1:-1] + lifted[:-2, 1:-1] - 2 * lifted[1:-1, 1:-1]).ravel())
+    steepest = [values[int(0.995 * (values.size - 1))] for values in (right, down)]
+    found = quality.features(picture)[quality.SHARPNESS]
+    # Features are logarithms; the steepest of four directions is at least that of these two.
+    assert found[0] <= np.log(min(steepest) + 0.3) + 1e-6
+    assert found[1] >= np.log(max(steepest) + 0.3) - 1e-6
 
 
 def test_remarks_are_sentences_with_a_remedy():

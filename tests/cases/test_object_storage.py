@@ -86,7 +86,7 @@ def test_the_row_is_committed_only_after_its_objects_are_there(endpoint, alma, m
 
 
 def test_any_failure_after_the_objects_removes_them(endpoint, alma, monkeypatch):
-    monkeypatch.setattr(predictions, "request", lambda image: 1 / 0)
+    monkeypatch.setattr(predictions, "request_first", lambda image: 1 / 0)
     case = make_case(alma)
     with pytest.raises(ZeroDivisionError):
         intake.accept(case, io.BytesIO(photo()), name="a.jpg", by=case.created_by)
