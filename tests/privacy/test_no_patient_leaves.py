@@ -164,6 +164,7 @@ def predicted(case: Case, monkeypatch) -> None:
 
 def read_and_reported(visitor: Watched, alma: Cast, case: Case) -> None:
     ok(visitor.sign_in(alma.staff).post(reverse("case_send", args=[case.id]), follow=True))
+    notification_mail.sweep()
     doctor = visitor.sign_in(alma.doctor)
     for name in ("worklist", "home"):
         ok(doctor.get(reverse(name), follow=True))
