@@ -33,7 +33,7 @@ def answer(request: HttpRequest, file: FieldFile, *, content_type: str, tag: str
         Http404: the file is missing.
     """
     etag = quote_etag(tag)
-    response = get_conditional_response(request, etag=etag)
+    response: HttpResponseBase | None = get_conditional_response(request, etag=etag)
     if response is None:
         try:
             response = _handed_off(file, content_type) or _sent(request, file, content_type, etag)

@@ -49,7 +49,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 def _registries() -> Iterator[CollectorRegistry]:
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         counted = CollectorRegistry()
-        multiprocess.MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
+        multiprocess.MultiProcessCollector(counted)
         yield counted
     else:
         yield REGISTRY

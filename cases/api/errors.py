@@ -12,6 +12,7 @@ from rest_framework.views import exception_handler, set_rollback
 
 from cases import idempotency
 from cases.errors import Conflict, Refused
+from cases.photo.errors import PhotoRefused
 from cases.views import photos
 from inference.registry import RegistryError
 
@@ -52,5 +53,10 @@ def _refused(sentence: str, code: str, http_status: int) -> Response:
 
 
 def _status(refusal: Refused) -> int:
-    default = status.HTTP_409_CONFLICT if isinstance(refusal, Conflict) else status.HTTP_400_BAD_REQUEST
+    if isinstance(refusal, Conflict):
+        default = status.HTTP_409_CONFLICT
+    elif isinstance(refusal, PhotoRefused):
+        default = status.HTTP_422_UNPROCESSABLE_ENTITY
+    else:
+        default = status.HTTP_400_BAD_REQUEST
     return int(_STATUSES.get(refusal.code, default))

@@ -22,7 +22,18 @@ STARTS = [
     chunked.PNG_SIGNATURE + struct.pack(">I4s", 13, b"IHDR"),
     b"RIFF\x40\0\0\0WEBPVP8X\x0a\0\0\0",
     b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+    b"\0\0\0\x18ftypavif\0\0\0\0mif1avif",
+    b"II*\0\x08\0\0\0",
+    b"BM",
 ]
+
+
+def saved(kind: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    pictures.drawn(320, 240).save(out, kind, **options)
+    return out.getvalue()
+
+
 REAL = [
     pictures.phone_jpeg(pictures.drawn(320, 240)),
     pictures.phone_jpeg(pictures.drawn(320, 240), progressive=True),
@@ -30,6 +41,9 @@ REAL = [
     pictures.as_webp(pictures.drawn(320, 240)),
     pictures.as_webp(pictures.drawn(320, 240), lossless=True),
     pictures.small_heic(),
+    saved("AVIF"),
+    saved("TIFF", compression="tiff_lzw"),
+    saved("BMP"),
 ]
 # The case is the same for all examples; only its photos differ.
 often = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -141,7 +141,7 @@ def test_several_processes_add_up(tmp_path: Path) -> None:
         return next(value for (name, labels), value in told.items() if name == key[0] and "healthz" in labels)
 
     try:
-        wait_for(answers, 60, "web answers")
+        wait_for(answers, 120, "web answers")
         first = counted()
         for _ in range(40):
             get("/healthz")

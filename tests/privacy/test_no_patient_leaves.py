@@ -22,7 +22,7 @@ from django.http import HttpResponseBase
 from django.test import Client
 from django.urls import reverse
 
-from cases import lifecycle, notification_mail, opinions, patients, tasks
+from cases import conditions, lifecycle, notification_mail, opinions, patients, tasks
 from cases.models import Case, Patient
 from inference import registry
 from skinclinic import logs
@@ -88,7 +88,7 @@ def seen(monkeypatch) -> Iterator[Seen]:
 
 
 @pytest.fixture
-def browser(seen) -> Watched:
+def visitor(seen) -> Watched:
     return Watched(seen)
 
 
@@ -97,9 +97,9 @@ def ok(answer: HttpResponseBase, *statuses: int) -> HttpResponseBase:
     return answer
 
 
-def registered(browser: Watched, alma: Cast) -> Patient:
+def registered(visitor: Watched, alma: Cast) -> Patient:
     """Searched for, registered, tried to be registered again, found."""
-    staff = browser.sign_in(alma.staff)
+    staff = visitor.sign_in(alma.staff)
     ok(staff.post(reverse("patient_list"), {"q": f"{FAMILY} {BORN}"}, follow=True))
     form = {
         "patient_id": str(uuid4()),
@@ -119,7 +119,7 @@ def registered(browser: Watched, alma: Cast) -> Patient:
     return Patient.objects.get(mrn=MRN)
 
 
-def case_with_photos(browser: Watched, patient: Patient) -> Case:
+def case_with_photos(visitor: Watched, patient: Patient) -> Case:
     """A case whose photos are called after the patient, good ones and bad ones."""
     form = {
         **dict.fromkeys(Case.QUESTIONS, "unknown"),
@@ -132,7 +132,7 @@ def case_with_photos(browser: Watched, patient: Patient) -> Case:
         "requested_urgency": "3",
         "note": f"Call {PHONE} in the evening.",
     }
-    ok(browser.post(reverse("case_new"), form, follow=True))
+    ok(visitor.post(reverse("case_new"), form, follow=True))
     case = Case.objects.get(id=form["case_id"])
     for data, status in (
         (pictures.phone_jpeg(), 201),
@@ -141,7 +141,7 @@ def case_with_photos(browser: Watched, patient: Patient) -> Case:
         (b"\xff\xd8\xff", 422),
     ):
         upload = SimpleUploadedFile(f"{FAMILY} {GIVEN} {BORN}.jpg", data)
-        ok(browser.post(reverse("photo_upload", args=[case.id]), {"file": upload}), status)
+        ok(visitor.post(reverse("photo_upload", args=[case.id]), {"file": upload}), status)
     return case
 
 
@@ -162,9 +162,10 @@ def predicted(case: Case, monkeypatch) -> None:
     assert {each.state for each in first.predictions.all() | second.predictions.all()} == {"done", "failed"}
 
 
-def read_and_reported(browser: Watched, alma: Cast, case: Case) -> None:
-    ok(browser.sign_in(alma.staff).post(reverse("case_send", args=[case.id]), follow=True))
-    doctor = browser.sign_in(alma.doctor)
+def read_and_reported(visitor: Watched, alma: Cast, case: Case) -> None:
+    ok(visitor.sign_in(alma.staff).post(reverse("case_send", args=[case.id]), follow=True))
+    notification_mail.sweep()
+    doctor = visitor.sign_in(alma.doctor)
     for name in ("worklist", "home"):
         ok(doctor.get(reverse(name), follow=True))
     ok(doctor.get(reverse("case_detail", args=[case.id])))
@@ -178,31 +179,31 @@ def read_and_reported(browser: Watched, alma: Cast, case: Case) -> None:
     assert ok(doctor.get(reverse("report_file", args=[case.id]))).getvalue().startswith(b"%PDF")
 
 
-def by_program(browser: Watched, alma: Cast) -> None:
+def by_program(visitor: Watched, alma: Cast) -> None:
     """The same through the API: found, registered, refused."""
-    browser.sign_in(alma.staff)
+    visitor.sign_in(alma.staff)
 
     def post(name: str, **fields: object) -> HttpResponseBase:
-        return browser.post(f"/api/v1/{name}", json.dumps(fields), "application/json", headers={"Idempotency-Key": "k"})
+        return visitor.post(f"/api/v1/{name}", json.dumps(fields), "application/json", headers={"Idempotency-Key": "k"})
 
     details = {"family_name": FAMILY, "given_name": GIVEN, "birth_date": BORN}
     ok(post("patients/search/", text=f"{FAMILY} {BORN}"))
     ok(post("patients/", **details, mrn=f"{MRN}-B"), 201)
-    ok(browser.post("/api/v1/patients/", json.dumps({**details, "mrn": MRN}), "application/json"), 409)
-    ok(browser.post("/api/v1/patients/", "{" + FAMILY, "application/json"), 400)
-    ok(browser.get("/api/v1/patients/"))
+    ok(visitor.post("/api/v1/patients/", json.dumps({**details, "mrn": MRN}), "application/json"), 409)
+    ok(visitor.post("/api/v1/patients/", "{" + FAMILY, "application/json"), 400)
+    ok(visitor.get("/api/v1/patients/"))
 
 
-def errors(browser: Watched, alma: Cast, brno: Cast, case: Case, seen: Seen, monkeypatch) -> None:
+def errors(visitor: Watched, alma: Cast, brno: Cast, case: Case, seen: Seen, monkeypatch) -> None:
     """Each kind of error page, where a patient's record is what is asked for."""
     page = reverse("case_detail", args=[case.id])
 
     def note(answer: HttpResponseBase, status: int) -> None:
         seen.errors[status] = ok(answer, status).content.decode()  # type: ignore[attr-defined]
 
-    note(browser.sign_in(brno.doctor).get(page), 404)
-    note(browser.sign_in(alma.admin).post(reverse("read_sign", args=[case.id]), read_form()), 403)
-    note(browser.sign_in(alma.staff).get("/", headers={"Host": "evil.example"}), 400)
+    note(visitor.sign_in(brno.doctor).get(page), 404)
+    note(visitor.sign_in(alma.admin).post(reverse("read_sign", args=[case.id]), read_form()), 403)
+    note(visitor.sign_in(alma.staff).get("/", headers={"Host": "evil.example"}), 400)
 
     def breaks(*args: object, **kwargs: object) -> None:
         with transaction.atomic():
@@ -210,26 +211,27 @@ def errors(browser: Watched, alma: Cast, brno: Cast, case: Case, seen: Seen, mon
 
     for place, name in ((opinions, "with_photos"), (lifecycle, "log_case"), (patients, "register")):
         monkeypatch.setattr(place, name, breaks)
-    note(browser.sign_in(alma.doctor).get(page), 500)
+    note(visitor.sign_in(alma.doctor).get(page), 500)
     with pytest.raises(IntegrityError):
         breaks()
     details = {"mrn": MRN, "family_name": FAMILY, "given_name": GIVEN, "birth_date": BORN}
-    answer = browser.sign_in(alma.staff).post("/api/v1/patients/", json.dumps(details), "application/json")
+    answer = visitor.sign_in(alma.staff).post("/api/v1/patients/", json.dumps(details), "application/json")
     assert not SECRET.search(ok(answer, 500).content.decode())  # type: ignore[attr-defined]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_patient_goes_through_the_clinic_unseen(alma, brno, browser, seen, settings, monkeypatch):
+def test_a_patient_goes_through_the_clinic_unseen(alma, brno, visitor, seen, settings, monkeypatch):
     settings.METRICS_TOKEN = "of-this-test"
+    conditions.load_vocabulary()
     registered_model()
-    patient = registered(browser, alma)
-    case = case_with_photos(browser, patient)
+    patient = registered(visitor, alma)
+    case = case_with_photos(visitor, patient)
     predicted(case, monkeypatch)
-    read_and_reported(browser, alma, case)
-    by_program(browser, alma)
+    read_and_reported(visitor, alma, case)
+    by_program(visitor, alma)
     notification_mail.sweep()
-    errors(browser, alma, brno, case, seen, monkeypatch)
-    metrics = browser.get("/metrics", headers={"Authorization": "Bearer of-this-test"}).content.decode()
+    errors(visitor, alma, brno, case, seen, monkeypatch)
+    metrics = visitor.get("/metrics", headers={"Authorization": "Bearer of-this-test"}).content.decode()
 
     mails = [str(each.message()) for each in mail.outbox]
     logged = seen.logged.getvalue()

@@ -5,8 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("cases", "0015_photo_quality_and_look"),
-        ("inference", "0003_comparison_jobs"),
+        ("cases", "0016_due_soon_notifications"),
     ]
 
     operations = [
