@@ -23,7 +23,7 @@ def test_each_role_is_led_to_what_comes_next(alma, browse_as):
     for role, card in (
         (Role.STAFF, "Draft of yours"),
         (Role.LEAD, "Cases for you to read"),
-        (Role.ADMIN, "No model is active"),
+        (Role.ADMIN, "have never signed in"),
         (Role.INTEGRATION, "No API token works"),
         (Role.DOCTOR, "Cases for you to read"),
     ):
