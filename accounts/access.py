@@ -45,15 +45,18 @@ def people(user: User | AnonymousUser) -> QuerySet[User]:
 
     Whoever runs every clinic also sees those without a role, who would else be out of everybody's reach.
     """
-    theirs = Q(memberships__clinic__in=clinic_ids(user, Capability.MANAGE_USERS))
-    if everywhere(user, Capability.MANAGE_USERS):
+    run = clinic_ids(user, Capability.MANAGE_USERS)
+    theirs = Q(memberships__clinic__in=run)
+    if run and everywhere(user, Capability.MANAGE_USERS):
         theirs |= Q(memberships__isnull=True, is_superuser=False)
     return User.objects.filter(theirs).distinct()
 
 
 def without_role(user: User | AnonymousUser) -> QuerySet[User]:
-    """Those of `people` who may sign in and see nothing."""
-    return people(user).filter(memberships__isnull=True, is_active=True)
+    """Those who may sign in and see nothing: among all for the platform's operator, else among `people`."""
+    is_operator = isinstance(user, User) and user.is_active and user.is_superuser
+    found = User.objects.filter(is_superuser=False) if is_operator else people(user)
+    return found.filter(memberships__isnull=True, is_active=True)
 
 
 def memberships(user: User | AnonymousUser) -> QuerySet[Membership]:

@@ -121,7 +121,7 @@ def running(*, workers: int = 1, web: bool = True, beat: bool = True, **environm
         service = Service(f"http://127.0.0.1:{port}", var, {}, guard_pipe)
         stack.callback(service.stop_all)
         redis_url = stack.enter_context(_broker(service))
-        service.environment = parts.environment(var, redis_url, "127.0.0.1") | {
+        service.environment = parts.environment(var, redis_url, "127.0.0.1", port) | {
             "API_REQUESTS_PER_MINUTE": ENOUGH_REQUESTS,
             **environment,
         }

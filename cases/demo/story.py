@@ -13,7 +13,7 @@ from uuid6 import uuid7
 
 from accounts.models import Clinic, Membership, User
 from accounts.roles import Role
-from cases import intake, lifecycle, outcomes, patients, photo_requests, predictions
+from cases import intake, lifecycle, outcomes, patients, photo_requests, predictions, read_drafts
 from cases.demo import aftermath, drawing, practising
 from cases.demo.visits import PATIENTS, VISITS, Visit
 from cases.models import (
@@ -29,6 +29,7 @@ from cases.models import (
     Prediction,
     Read,
     ReadKind,
+    Urgency,
 )
 from cases.second_reads import Reason
 
@@ -134,11 +135,14 @@ def _log(
             answered_at=asked + timedelta(hours=3),
         )
         close_up = _photo(case, visit.look, number + 200, staff, size)
-    lifecycle.send(case.id)
+    case = lifecycle.send(case.id)
     Case.objects.filter(id=case.id).update(waiting_since=logged + timedelta(minutes=6))
     LesionImage.objects.filter(case=case).update(created_at=logged + timedelta(minutes=4))
     if visit.read:
         _read(visit, case, close_up, logged, team)
+    if visit.begun:
+        begun = {"condition": Condition.objects.get(code="SCC"), "certainty": "probable", "management": ""}
+        read_drafts.save(case, team["doctor"], version=0, comment="Crusted, painful at the rim.", **begun)
     if visit.photos_wanted:
         photo_requests.ask(
             case_id=case.id,
@@ -171,7 +175,8 @@ def _photo(
 def _read(visit: Visit, case: Case, image: LesionImage, logged: datetime, team: dict[str, User]) -> None:
     """The reads of a visit. Written as rows, not signed: cases/reads.py rightly knows no time but now."""
     chance = random.Random(case.number)  # noqa: S311 (a story, not a secret)
-    signed = logged + timedelta(hours=chance.uniform(0.1, 0.8) * min(20, visit.hours_ago))
+    pace = 4 if visit.urgency == Urgency.URGENT else 20
+    signed = logged + timedelta(hours=chance.uniform(0.1, 0.8) * min(pace, visit.hours_ago))
     seen = Prediction.objects.filter(image=image, state="done").first()
     reader = team[visit.reader or ("doctor" if case.number % 3 else "doctor2")]
     other = team["doctor" if reader != team["doctor"] else "doctor2"]
@@ -201,7 +206,7 @@ def _read(visit: Visit, case: Case, image: LesionImage, logged: datetime, team: 
     if visit.second:
         agrees = visit.second == visit.read
         management = visit.management if agrees else "biopsy"
-        moment = signed + (timezone.now() - signed) * 0.2
+        moment = signed + min((timezone.now() - signed) * 0.2, timedelta(hours=chance.uniform(2, 20)))
         last = write(other, visit.second, moment, kind=ReadKind.SECOND, management=management)
     if visit.arbiter:
         moment = last.signed_at + timedelta(hours=5)

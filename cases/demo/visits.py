@@ -31,6 +31,7 @@ class Visit:
     waits_for: str = ""  # a second read or an arbitration that is still to come
     photos_wanted: bool = False  # a blurred photo that its reader sent back
     retaken: bool = False  # the same, and staff took another one
+    begun: bool = False  # a doctor has entered something and signed nothing
 
     @property
     def is_past(self) -> bool:
@@ -93,7 +94,19 @@ VISITS = [
     Visit(11, "NEV", "thigh", "left", 25 * 24, "NEV", "discharge", "probable", second="NEV"),
     Visit(10, "SEK", "back", "right", 24 * 24, "SEK", "discharge", "certain", answers="raised"),
     Visit(7, "ACK", "hand", "left", 22 * 24, "ACK", "follow_up", "probable", answers="itch"),
-    Visit(0, "BCC", "nose", "midline", 21 * 24, "BCC", "biopsy", "certain", outcome="BCC", answers="grew bled"),
+    Visit(
+        0,
+        "BCC",
+        "nose",
+        "midline",
+        21 * 24,
+        "BCC",
+        "biopsy",
+        "certain",
+        outcome="BCC",
+        urgency=Urgency.SOON,
+        answers="grew bled",
+    ),
     Visit(1, "NEV", "back", "left", 20 * 24, "NEV", "discharge", "certain"),
     Visit(2, "NEV", "thigh", "right", 18 * 24, "ATN", "follow_up", "possible", answers="changed", note="Check again."),
     Visit(3, "ACK", "scalp", "midline", 16 * 24, "ACK", "follow_up", "certain", answers="itch"),
@@ -111,6 +124,7 @@ VISITS = [
         "urgent_referral",
         "probable",
         first="ATN",
+        urgency=Urgency.URGENT,
         outcome="MIS",
         answers="grew changed",
     ),
@@ -137,7 +151,7 @@ VISITS = [
     Visit(2, "NEV", "thigh", "right", 5, answers="changed", note="Control of the visit 18 days ago."),
     Visit(11, "MEL", "foot", "left", 27, urgency=Urgency.SOON, answers="grew changed", note="New since spring."),
     Visit(12, "BCC", "face", "right", 30, answers="bled raised", note="Bleeds when she dries her face."),
-    Visit(3, "SCC", "hand", "right", 22, urgency=Urgency.SOON, answers="grew hurt raised"),
+    Visit(3, "SCC", "hand", "right", 22, urgency=Urgency.SOON, answers="grew hurt raised", begun=True),
     Visit(13, "NEV", "arm", "left", 20),
     Visit(6, "SEK", "neck", "right", 9, answers="raised itch", note="Does not want the AI used."),
     Visit(9, "ACK", "nose", "midline", 4, answers="itch"),

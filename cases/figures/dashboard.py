@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from cases.figures import agreement, drift, flow, influence, outcomes
+from cases.figures import agreement, begun, drift, flow, influence, outcomes
 from cases.figures.figure import Figure
 from cases.figures.scope import Scope
 
@@ -31,6 +31,7 @@ ENTRIES: dict[str, Entry] = {
     "turnaround": Entry(Section.FLOW, flow.turnaround),
     "turnaround_weeks": Entry(Section.FLOW, flow.turnaround_weeks),
     "queue": Entry(Section.FLOW, flow.queue, for_readers=False),
+    "begun": Entry(Section.FLOW, begun.begun, for_readers=False),
     "workload": Entry(Section.FLOW, flow.workload),
     "wanted": Entry(Section.FLOW, flow.wanted, for_readers=False),
     "rejections": Entry(Section.FLOW, flow.rejections, for_readers=False),

@@ -3,6 +3,7 @@
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.models import Clinic, User
 from cases import access, report_deliveries, targets
@@ -45,7 +46,7 @@ def part(person: User, clinic: Clinic, found: dict[str, int]) -> Part:
                 key="photos-wanted",
                 icon="camera",
                 number=capped(found["wanted"]),
-                title=_("Photos to take again"),
+                title=ngettext("Case needs new photos", "Cases need new photos", found["wanted"]),
                 text=_("A doctor waits for better ones; each case says what is wanted."),
                 url=f"{listed}?tab={CaseState.PHOTOS_WANTED}",
                 action=_("Show the cases"),
@@ -59,7 +60,7 @@ def part(person: User, clinic: Clinic, found: dict[str, int]) -> Part:
                 key="reports",
                 icon="file-text",
                 number=capped(found["reports"]),
-                title=_("Reports to print or send"),
+                title=ngettext("Report to print or send", "Reports to print or send", found["reports"]),
                 text=_("Signed, and not yet with the patient or the referring doctor."),
                 url=reverse("report_list"),
                 action=_("Show the reports"),
@@ -71,10 +72,10 @@ def part(person: User, clinic: Clinic, found: dict[str, int]) -> Part:
                 key="drafts",
                 icon="pencil",
                 number=capped(found["drafts"]),
-                title=_("Your drafts"),
+                title=ngettext("Draft of yours", "Drafts of yours", found["drafts"]),
                 text=_("No doctor sees them before they are sent."),
                 url=f"{listed}?tab={CaseState.DRAFT}",
-                action=_("Finish them"),
+                action=_("Go on with them"),
             )
         )
     nothing_else = not cards
@@ -83,7 +84,9 @@ def part(person: User, clinic: Clinic, found: dict[str, int]) -> Part:
             key="new-case",
             icon="plus",
             title=_("The next patient"),
-            text=_("Nothing is left to do on the cases you have sent.") if nothing_else else "",
+            text=_("Nothing is left to do on the cases you have sent.")
+            if nothing_else
+            else _("Found or registered first, then the lesion and its photos."),
             url=reverse("case_new"),
             action=_("Log a case"),
             shortcut="n",

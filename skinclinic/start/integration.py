@@ -4,6 +4,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.models import ApiToken, Clinic, User
 from skinclinic.start.card import Card, Fact, Part
@@ -39,7 +40,9 @@ def part(person: User, clinic: Clinic, found: dict[str, int]) -> Part:
                 key="tokens",
                 icon="key",
                 number=str(len(ends)) if ends else "",
-                title=_("API tokens about to end") if ends else _("No API token works"),
+                title=ngettext("API token is about to end", "API tokens are about to end", len(ends))
+                if ends
+                else _("No API token works"),
                 text=f"{text} {_('Ask the admin of your clinic for a new one.')}",
                 url=reverse("api-docs"),
                 action=_("How to sign in"),

@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.models import Clinic, User
 from cases import rescoring, targets
@@ -78,8 +79,8 @@ def overdue(number: int) -> Card | None:
         key="overdue",
         icon="hourglass",
         number=capped(number),
-        title=_("Waiting for too long"),
-        text=_("Over the clinic's target for their urgency."),
+        title=ngettext("Case over its target", "Cases over their target", number),
+        text=_("Waiting longer than the clinic wants for the urgency."),
         url=f"{reverse('worklist')}?tab={CaseState.WAITING}",
         action=_("Show the cases"),
         tone="urgent",
@@ -93,7 +94,9 @@ def _flagged(number: int) -> Card | None:
         key="flagged",
         icon="flag",
         number=capped(number),
-        title=_("Signed cases that a newer model would flag"),
+        title=ngettext(
+            "Signed case that a newer model would flag", "Signed cases that a newer model would flag", number
+        ),
         text=_("Nobody has looked at them again since."),
         url=reverse("model_list"),
         action=_("Look at them"),
@@ -108,7 +111,7 @@ def _candidates(number: int) -> Card | None:
         key="candidates",
         icon="brain",
         number=capped(number),
-        title=_("Trained models to judge"),
+        title=ngettext("Trained model to judge", "Trained models to judge", number),
         text=_("Compare each with the active one before you decide."),
         url=reverse("model_list"),
         action=_("Show the models"),

@@ -69,7 +69,9 @@ def part(person: User, clinic: Clinic | None, found: dict[str, int]) -> Part:
 
 def _facts(state: Today) -> list[Fact]:
     index = reverse("admin:index")
-    seen = spans.in_words(state.now - state.heartbeat) if state.heartbeat else _("never")
+    seen = _("never")
+    if state.heartbeat:
+        seen = _("%(span)s ago") % {"span": spans.in_words(state.now - state.heartbeat)}
     return [
         Fact(_("Worker last seen"), seen, index, is_bad=state.worker_is_silent),
         Fact(
@@ -109,7 +111,7 @@ def _queue(state: Today) -> Card | None:
         key="queue",
         icon="hourglass",
         number=str(state.queued),
-        title=_("Photos wait for the AI"),
+        title=ngettext("Photo waits for the AI", "Photos wait for the AI", state.queued),
         text=_("The oldest for %(span)s.") % {"span": spans.in_words(state.now - state.queued_since)},
         url=_predictions("queued"),
         action=_("Show them"),
@@ -124,7 +126,7 @@ def _failed(state: Today) -> Card | None:
         key="failed",
         icon="alert-circle",
         number=str(state.failed),
-        title=_("Predictions that failed"),
+        title=ngettext("Prediction failed", "Predictions failed", state.failed),
         text=_("Each says why, and can be tried again."),
         url=_predictions("failed"),
         action=_("Show them"),
@@ -168,7 +170,7 @@ def _mails(number: int) -> Card | None:
         key="mails",
         icon="mail",
         number=capped(number),
-        title=_("Mails that could not be sent"),
+        title=ngettext("Mail could not be sent", "Mails could not be sent", number),
         text=_("In the last %(days)s days. Look at the mail server's settings.") % {"days": FAILED_LATELY.days},
         url=reverse("admin:index"),
         action=_("Open the admin pages"),
@@ -197,7 +199,7 @@ def _never(number: int) -> Card | None:
         key="never",
         icon="user-plus",
         number=capped(number),
-        title=_("Never signed in"),
+        title=ngettext("Person has never signed in", "People have never signed in", number),
         text=_("Mail them a link to set a password, or set a first one."),
         url=f"{reverse('admin:accounts_user_changelist')}?last_login__isnull=True",
         action=_("Show the people"),
@@ -211,7 +213,7 @@ def _tokens(number: int) -> Card | None:
         key="tokens",
         icon="key",
         number=capped(number),
-        title=_("API tokens about to end"),
+        title=ngettext("API token is about to end", "API tokens are about to end", number),
         text=_("Within %(days)s days; what uses them stops then.") % {"days": EXPIRES_SOON.days},
         url=reverse("admin:accounts_apitoken_changelist"),
         action=_("Show the tokens"),

@@ -21,9 +21,9 @@ def test_each_role_is_led_to_what_comes_next(alma, browse_as):
     urgent = waiting(alma, requested_urgency=Urgency.URGENT)
     make_case(alma)
     for role, card in (
-        (Role.STAFF, "Your drafts"),
+        (Role.STAFF, "Draft of yours"),
         (Role.LEAD, "Cases for you to read"),
-        (Role.ADMIN, "No model is active"),
+        (Role.ADMIN, "have never signed in"),
         (Role.INTEGRATION, "No API token works"),
         (Role.DOCTOR, "Cases for you to read"),
     ):

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from cases import conditions, outcomes
+from cases import conditions, outcomes, read_drafts, reservations
 from cases.figures import agreement, dashboard, drift, flow, influence
 from cases.figures import outcomes as by_biopsy
 from cases.figures.figure import Estimate, csv_row, in_text
@@ -233,3 +233,17 @@ def test_days_are_the_clinics_and_nonsense_is_forgiven(alma):
     wrong = scope_of(alma, **{"from": "yesterday", "to": "9999-12-31"})
     assert wrong.last == timezone.localdate(timezone=wrong.zone)
     assert (wrong.last - wrong.first).days == 89
+
+
+def test_the_queue_by_reader_names_who_has_begun_and_who_is_at_it(alma, brno):
+    open_case, held, signed = waiting_case(alma), waiting_case(alma), judged(alma, "NEV")
+    empty = {"condition": None, "certainty": "", "management": "", "comment": ""}
+    read_drafts.save(open_case, alma.doctor, version=0, **empty)
+    read_drafts.save(signed, alma.doctor, version=0, **empty)  # a correction: nobody waits for it
+    reservations.reserve(held, alma.lead)
+    scope = Scope.read({}, alma.admin, alma.clinic)
+    figure = dashboard.figure(scope, "begun")
+    assert {row.key: row.values for row in figure.rows} == {str(alma.doctor.id): (1, 0), str(alma.lead.id): (0, 1)}
+    assert [list(scope.cases().filter(row.behind).distinct()) for row in figure.rows] == [[open_case], [held]]
+    assert not dashboard.figure(Scope.read({}, brno.admin, brno.clinic), "begun").rows
+    assert dashboard.figure(Scope.read({}, alma.doctor, alma.clinic), "begun") is None

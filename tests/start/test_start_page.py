@@ -218,9 +218,10 @@ def test_a_program_is_told_of_its_tokens(alma, start):
 
 
 def test_the_platforms_operator_sees_how_the_service_is(db, sign_in):
+    make_person(None)
     page = sign_in(User.objects.create_superuser("operator@example.org", name="Operator")).get(reverse("home"))
     (part,) = page.context["parts"]
-    assert [card.key for card in part.cards] == ["model"]
+    assert [(card.key, card.number) for card in part.cards] == [("model", ""), ("roleless", "1")]
 
 
 def test_several_roles_have_the_parts_of_all(alma, sign_in):
