@@ -361,6 +361,7 @@ def _store(prediction: Prediction, opinion: Opinion, answers: Answers, *, durati
             uncertain=opinion.uncertain,
             novelty=opinion.novelty,
             strange=opinion.strange,
+            # Nobody looks at the heat map of a silent prediction.
             **({} if prediction.silent else _maps(opinion)),
             embedding=opinion.embedding.astype(np.float16).tobytes(),
         )
@@ -374,7 +375,9 @@ def _store(prediction: Prediction, opinion: Opinion, answers: Answers, *, durati
 
 
 def _maps(opinion: Opinion) -> dict[str, object]:
-    """The class maps as they are stored; a silent prediction has none, for nobody looks at its heat map."""
+    """The class maps as they are stored; none of a network whose map is one cell, for that says nothing of where."""
+    if opinion.maps[0].size == 1:
+        return {"maps": None, "map_rows": None, "map_columns": None}
     return {
         "maps": opinion.maps.astype(np.float16).tobytes(),
         "map_rows": opinion.maps.shape[1],

@@ -126,9 +126,10 @@ def load(folder: Path | str, code_of: Callable[[str], str] = str) -> DataSet:
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"There is no data set in {folder}.")
+    # Hidden files are no photos; where the folder itself lies (`../data`) says nothing.
     photos = [
-        path.relative_to(folder)
-        for path in sorted(folder.rglob("*"))
+        path
+        for path in sorted(each.relative_to(folder) for each in folder.rglob("*"))
         if path.suffix.lower() in PHOTO_SUFFIXES and not any(part.startswith(".") for part in path.parts)
     ]
     depths = {len(photo.parts) for photo in photos}

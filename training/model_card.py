@@ -176,19 +176,24 @@ def _groups(metrics: dict[str, Any]) -> list[str]:
     shown = next((name for name in TITLES if "groups" in metrics.get(name, {})), None)
     if shown is None:
         return []
-    lines = [
+    return [
         f"By group, {TITLES[shown]}: photos whose condition is recognised, and cancers flagged urgent.",
         "",
-        "| | | n | recognised | cancers | flagged |",
-        "|---|---|---|---|---|---|",
+        *group_rows(metrics[shown]["groups"]),
+        "",
     ]
-    for column, values in metrics[shown]["groups"].items():
+
+
+def group_rows(groups: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
+    """The figures of `training.groups.by_group` as a table in Markdown."""
+    lines = ["| | | n | recognised | cancers | flagged |", "|---|---|---|---|---|---|"]
+    for column, values in groups.items():
         for value, row in values.items():
             cells = (column, value, str(row["n"]), _said(row, "accuracy"), str(row["malignant_n"]))
             lines.append(
                 f"| {' | '.join(cell.replace('_', ' ') for cell in cells)} | {_said(row, 'malignant_sensitivity')} |"
             )
-    return [*lines, ""]
+    return lines
 
 
 def _said(row: dict[str, Any], key: str) -> str:

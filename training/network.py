@@ -30,7 +30,7 @@ LITE_STAGES = (
     (1, 3, 1, 6, 320),
 )
 EPSILON = 1e-3
-STUDENT_SIZE = 64
+STUDENT_SIZE, STUDENT_WIDTH = 64, 128
 
 
 @dataclass(frozen=True)
@@ -162,11 +162,15 @@ def _lite(name: str, scaling: Scaling, classes: int, answers: int) -> keras.Mode
 
 
 def _student(classes: int, answers: int) -> keras.Model:
-    """For comparison, after the CNN that this project replaces: one convolution on a thumbnail."""
+    """For comparison, the CNN that this project replaces: one convolution on a thumbnail and a dense layer.
+
+    The dense layer sees the whole thumbnail at once, so its class map is one cell that says nothing of where.
+    """
     image = keras.Input((STUDENT_SIZE, STUDENT_SIZE, 3), name="image")
     features = layers.Conv2D(32, 3, activation="relu", name="convolution")(image)
-    features = layers.MaxPooling2D(2, name="pooling")(features)
-    return _heads(image, features, classes, answers, "student")
+    features = layers.Flatten(name="flat")(layers.MaxPooling2D(2, name="pooling")(features))
+    features = layers.Dense(STUDENT_WIDTH, activation="relu", name="dense")(features)
+    return _heads(image, layers.Reshape((1, 1, STUDENT_WIDTH), name="place")(features), classes, answers, "student")
 
 
 def _heads(image: keras.KerasTensor, features: keras.KerasTensor, classes: int, answers: int, name: str) -> keras.Model:

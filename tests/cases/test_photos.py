@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from cases import intake, predictions
 from cases.models import Case, CaseState, LesionImage, Prediction, PredictionState
 from inference import registry
 from tests.cases import pictures
-from tests.cases.models import FakeEngine, registered_model
+from tests.cases.models import FakeEngine, opinion, registered_model
 from tests.cast import make_case, make_person, photo, waiting_case
 
 pytestmark = pytest.mark.django_db
@@ -228,6 +229,20 @@ def test_no_heat_map_for_unknown_conditions_or_without_a_result(done, alma, sign
     assert client.get(url, {"condition": "nothing"}).status_code == 404
     Prediction.objects.filter(id=done.id).update(state=PredictionState.QUEUED)
     assert client.get(url).status_code == 404
+
+
+def test_a_map_of_one_cell_is_no_heat_map(image, alma, sign_in, monkeypatch):
+    """A network that looks at the whole thumbnail at once cannot say where."""
+    whole = FakeEngine()
+    whole.classify = lambda *_others: replace(opinion(), maps=np.ones((6, 1, 1), np.float32))
+    monkeypatch.setattr(registry, "engine", lambda version: whole)
+    prediction = image.predictions.get()
+    predictions.run(prediction.id)
+    client = sign_in(alma.doctor)
+    assert client.get(reverse("heatmap", args=[prediction.id])).status_code == 404
+    page = client.get(reverse("case_detail", args=[image.case_id])).content.decode()
+    assert "Malignancy" in page
+    assert "data-heat-choice" not in page
 
 
 def test_a_recomputed_prediction_has_a_new_heat_map(done, alma, sign_in):

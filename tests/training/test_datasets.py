@@ -72,6 +72,15 @@ def test_a_folder_without_photos_is_refused(tmp_path):
         load(tmp_path)
 
 
+def test_hidden_files_are_no_photos_wherever_the_folder_lies(folder, monkeypatch):
+    (folder / ".trash").mkdir()
+    shutil.copy(folder / "train/NEV/nev-1.png", folder / ".trash/nev-1.png")
+    shutil.copy(folder / "train/NEV/nev-1.png", folder / "train/NEV/.nev-1.png")
+    monkeypatch.chdir(folder / "train")
+    assert load("..").counts() == load(folder).counts()
+    assert all("/." not in each.file for each in load("..").examples)
+
+
 def test_photos_at_two_depths_are_refused(folder):
     shutil.copy(folder / "train/NEV/nev-1.png", folder / "train/stray.png")
     with pytest.raises(DataError, match="only in one of the two ways"):

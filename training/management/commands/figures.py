@@ -1,4 +1,4 @@
-"""`figures`: the table of the shipped model's figures in the documents, written from what was measured."""
+"""`figures`: the tables of the shipped model's figures in the documents, written from what was measured."""
 
 import json
 from pathlib import Path
@@ -8,11 +8,13 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inference.bundle import SPEC_FILE
-from training.model_card import number
+from training.model_card import group_rows, number
 
 BEGIN, END = "<!-- figures: python manage.py figures -->", "<!-- end of figures -->"
-DOCUMENTS = ("README.md", "docs/model.md")
+GROUPS_BEGIN, GROUPS_END = "<!-- groups: python manage.py figures -->", "<!-- end of groups -->"
 FOLDER = "docs/figures"
+# What a bundle does not say of itself: `crossvalidate` with the bundle's own network, folds and seed.
+GROUPS_FOLDER = "docs/figures/groups"
 WITH, ALONE = "with_answers", "photo_alone"
 # (what, with answers or the photo alone, key, what we want to reach)
 ROWS = (
@@ -37,18 +39,24 @@ class Command(BaseCommand):
         parser.add_argument("--check", action="store_true", help="change nothing; fail if a document is out of date")
 
     def handle(self, *args, **options) -> None:
-        table = figures_table(settings.BASE_DIR / FOLDER, settings.SHIPPED_BUNDLE)
-        for name in DOCUMENTS:
-            document = settings.BASE_DIR / name
+        root, bundle = settings.BASE_DIR, settings.SHIPPED_BUNDLE
+        table = figures_table(root / FOLDER, bundle)
+        places = (
+            ("README.md", BEGIN, END, table),
+            ("docs/model.md", BEGIN, END, table),
+            ("docs/model.md", GROUPS_BEGIN, GROUPS_END, groups_table(root / GROUPS_FOLDER, bundle)),
+        )
+        for name, begin, end, written in places:
+            document = root / name
             text = document.read_text(encoding="utf-8")
-            if BEGIN not in text or END not in text:
-                raise CommandError(f"{name} has no place for the figures: {BEGIN} … {END}")
-            before, rest = text.split(BEGIN, 1)
-            written = f"{before}{BEGIN}\n{table}\n{END}{rest.split(END, 1)[1]}"
-            if options["check"] and written != text:
+            if begin not in text or end not in text:
+                raise CommandError(f"{name} has no place for the figures: {begin} … {end}")
+            before, rest = text.split(begin, 1)
+            fresh = f"{before}{begin}\n{written}\n{end}{rest.split(end, 1)[1]}"
+            if options["check"] and fresh != text:
                 raise CommandError(f"{name} is out of date: python manage.py figures")
             if not options["check"]:
-                document.write_text(written, encoding="utf-8")
+                document.write_text(fresh, encoding="utf-8")
 
 
 def figures_table(folder: Path, bundle: Path) -> str:
@@ -74,3 +82,26 @@ def figures_table(folder: Path, bundle: Path) -> str:
         unseen = f"{number(row, 'auroc')}; never seen in training {number(row, 'auroc_unseen')}"
         lines.append(f"| {title}{empty} | {unseen} | {reach} |")
     return "\n".join(lines)
+
+
+def groups_table(folder: Path, bundle: Path) -> str:
+    """Markdown: the figures by group of the bundle itself, else of its folds trained again; else how to measure them.
+
+    Raises CommandError for a file of another recipe.
+    """
+    spec = json.loads((bundle / SPEC_FILE).read_text(encoding="utf-8"))
+    said, training = spec["metrics"]["cross_validation"].get("groups"), spec["training"]
+    file = folder / f"{spec['name']}.json"
+    command = (
+        f"python manage.py crossvalidate --data DIR --network {training['network']} --splits {training['splits']} "
+        f"--folds {training['folds']} --seed {training['seed']} --json {GROUPS_FOLDER}/{file.name}"
+    )
+    if said is None:
+        if not file.exists():
+            return f"Not measured for {spec['name']}, which is older than these figures:\n\n    {command}"
+        found = json.loads(file.read_text(encoding="utf-8"))
+        for key in ("network", "tuned_from", "folds", "seed", "manifest_sha256"):
+            if found[key] != training[key]:
+                raise CommandError(f"{file} was measured with another {key} than {spec['name']} was made with.")
+        said = found["groups"]
+    return "\n".join(group_rows(said))
