@@ -49,5 +49,13 @@
       .map((element) => `${Math.round(reach(element).height)} px: ${named(element)}`);
   }
 
-  window.pageChecks = { sticksOut, withoutFocusRing, tooSmallForAFinger };
+  /** What moved while the page came; 0.1 is what the web at large calls good. */
+  let shifted = 0;
+  new PerformanceObserver((list) => list.getEntries().forEach((entry) => (shifted += entry.value))).observe({ type: "layout-shift", buffered: true });
+  const movedWhileLoading = () => (shifted > 0.02 ? [`layout shift ${shifted.toFixed(3)}`] : []);
+
+  /** A tabindex above 0 tears the order of the keyboard from that of the page. */
+  const outOfOrder = () => [...document.querySelectorAll("[tabindex]")].filter((each) => each.tabIndex > 0).map(named);
+
+  window.pageChecks = { movedWhileLoading, outOfOrder, sticksOut, withoutFocusRing, tooSmallForAFinger };
 })();
