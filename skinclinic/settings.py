@@ -316,6 +316,7 @@ LANGUAGES = [("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_I18N = True
+FORMAT_MODULE_PATH = ["skinclinic.formats"]
 USE_TZ = True
 
 # --- Files --------------------------------------------------------------------------------------------

@@ -246,7 +246,11 @@ def _fault_in_words(code: str) -> str:
         "too_dark": _("Too dark"),
         "too_bright": _("Burnt out"),
         "small": _("Small"),
+        "too_far": _("Too far away"),
         "several_pictures": _("Several pictures in one file"),
+        "like_one_here": _("Almost the same as another of the case"),
+        "like_an_earlier": _("Almost the same as one of an earlier case"),
+        "like_another_patients": _("Almost the same as another patient's"),
         "strange": _("No lesion to be seen, says the AI"),
         "refused": _("The AI could not use it"),
     }.get(code, code)

@@ -124,7 +124,7 @@ function compared(ctx, area, scale, drawing, tones) {
 function datasets(drawing, tones) {
   const found = drawing.series.map((series) => {
     const colour = tones[series.tone];
-    const shared = { label: series.name, backgroundColor: colour, borderColor: colour };
+    const shared = { label: series.name, backgroundColor: colour, borderColor: colour, clip: 8 }; // no half points at the rim
     if (drawing.kind === "calibration") {
       const data = drawing.places.map((x, place) => ({ x, y: series.values[place] }));
       return { ...shared, data, showLine: true, pointRadius: POINT, borderWidth: 2 };
@@ -168,7 +168,7 @@ function options(drawing, tones, figure) {
     indexAxis: sideways ? "y" : "x",
     animation: false,
     maintainAspectRatio: false,
-    layout: { padding: { right: sideways ? 52 : 8, top: 8 } },
+    layout: { padding: { right: sideways ? 52 : 16, top: 8 } },
     scales: sideways ? { x: number, y: things } : { x: things, y: number },
     plugins: { legend: { display: false }, tooltip: { callbacks: { label: tooltip(drawing) } } },
     onHover: (event, found) => {

@@ -45,8 +45,16 @@ async function refreshed() {
   return true;
 }
 
+// On a phone the tabs are wider than the window: the one that is open stands in it.
+function showTab() {
+  const tab = document.querySelector("#worklist-counts [aria-current]");
+  if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - (tab.parentElement.clientWidth - tab.offsetWidth) / 2;
+}
+showTab();
+
 document.body.addEventListener("htmx:afterSettle", async (event) => {
   if (event.target.id !== "worklist-counts") return;
+  showTab();
   const kept = !(await refreshed().catch(() => false));
   if (kept) for (const news of document.querySelectorAll(".worklist-news a")) news.hidden = false;
 });

@@ -310,8 +310,7 @@ def test_without_a_script_a_case_can_be_read(alma, browse_as, browser, base_url,
     assert Read.objects.get().agrees_with_ai is True
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize(("size", "theme"), [(PHONE, "dark"), (DESK, "light")], ids=["phone", "desk"])
 def test_axe_finds_nothing_and_nothing_overflows(alma, browse_as, size, theme):
     flagged = waiting(alma, photos=2, opinion=URGENT, bled="yes", note="Bleeds when dried.")
     pending = waiting(alma, opinion=QUEUED)

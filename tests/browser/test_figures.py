@@ -11,6 +11,9 @@ DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
 def looks_right(page: Page, *sizes: dict[str, int]) -> None:
+    # A link's click returns before the next page has its style sheets, and without them its icons are as wide as it.
+    page.wait_for_load_state()
+    page.wait_for_function("[...document.querySelectorAll('canvas')].every((canvas) => canvas.style.width)")
     for size in sizes or (PHONE, DESK):
         page.set_viewport_size(size)
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
@@ -52,4 +55,5 @@ def test_figures_are_drawn_and_lead_to_their_cases(alma, browse_as):
     looks_right(page, PHONE)
     page.get_by_role("link", name="Back to the figures").click()
     page.get_by_role("link", name="Agreement", exact=True).click()
+    expect(page.get_by_role("link", name="Agreement", exact=True)).to_have_attribute("aria-current", "true")
     looks_right(page, DESK)
