@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0005_single_keys"),
-        ("cases", "0016_prediction_finished"),
+        ("cases", "0015_photo_quality_and_look"),
         ("inference", "0003_comparison_jobs"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
