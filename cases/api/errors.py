@@ -53,10 +53,9 @@ def _refused(sentence: str, code: str, http_status: int) -> Response:
 
 
 def _status(refusal: Refused) -> int:
+    default: int = status.HTTP_400_BAD_REQUEST
     if isinstance(refusal, Conflict):
         default = status.HTTP_409_CONFLICT
     elif isinstance(refusal, PhotoRefused):
         default = status.HTTP_422_UNPROCESSABLE_ENTITY
-    else:
-        default = status.HTTP_400_BAD_REQUEST
     return int(_STATUSES.get(refusal.code, default))
