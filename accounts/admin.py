@@ -83,7 +83,10 @@ class MembershipInline(admin.TabularInline):
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         options["queryset"] = self.get_field_queryset(None, db_field, request)
-        return super().formfield_for_foreignkey(db_field, request, **options)
+        field = super().formfield_for_foreignkey(db_field, request, **options)
+        # Read once for all rows of the table, which would each ask for themselves.
+        field.choices = list(field.choices)
+        return field
 
 
 class NewPersonForm(forms.ModelForm):
@@ -116,13 +119,13 @@ class PersonAdmin(History, admin.ModelAdmin):
     def rows(self, person: User) -> QuerySet[User]:
         return access.people(person)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The list with everyone's roles, which no other page of a person shows."""
+        found = super().get_changelist_instance(request)
         shown = Membership.objects.all() if request.user.is_superuser else access.memberships(request.user)
-        return (
-            super()
-            .get_queryset(request)
-            .prefetch_related(Prefetch("memberships", shown.select_related("clinic"), to_attr="shown_memberships"))
-        )
+        roles = Prefetch("memberships", shown.select_related("clinic"), to_attr="shown_memberships")
+        found.result_list = found.result_list.prefetch_related(roles)
+        return found
 
     @admin.display(description=_("roles"))
     def roles(self, person: User) -> str:
@@ -136,12 +139,19 @@ class PersonAdmin(History, admin.ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         fixed = ["last_login", "date_joined"] if obj else []
-        if obj and not access.may_edit_account(request.user, obj):
+        if obj and not self._may_edit(request, obj):
             return [*fixed, "name", "email", "is_active"]
         if obj and obj == request.user:
             # Nobody locks themselves out, nor takes the operator's rights from themselves.
             return [*fixed, "is_active", "is_superuser"]
         return fixed
+
+    def _may_edit(self, request: HttpRequest, person: User) -> bool:
+        """Decided once a request: Django asks for the form's fields several times."""
+        decided = request.__dict__.setdefault("_may_edit", {})
+        if person.pk not in decided:
+            decided[person.pk] = access.may_edit_account(request.user, person)
+        return decided[person.pk]
 
     def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **options: Any) -> Any:
         if obj is not None:
@@ -212,7 +222,7 @@ class PersonAdmin(History, admin.ModelAdmin):
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         person = cast(User, self.get_object(request, object_id))
-        may = access.may_edit_account(request.user, person)
+        may = self._may_edit(request, person)
         return super().change_view(request, object_id, form_url, {"may_set_password": may, **(extra_context or {})})
 
 

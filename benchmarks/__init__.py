@@ -1,3 +1,3 @@
 """Measurements behind the figures that the documentation quotes: `python -m benchmarks list` (docs/performance.md)."""
 
-NAMES = ("engine", "stages", "peer", "latency", "scale", "worklist")
+NAMES = ("engine", "stages", "peer", "latency", "scale", "worklist", "first_pixel")

@@ -116,7 +116,7 @@ def _floor() -> Callable[[bytes], float]:
 def _in_browser(service: Service, person: Any, cases: list[UUID], drawn: list[bytes], folder: Path) -> list[float]:
     """For each case, the milliseconds from choosing a photo on its page to the opinion on it."""
     shown = []
-    with _browser(service, person) as page:
+    with browser(service, person) as page:
         for count, case in enumerate(cases):
             file = folder / "photo.jpg"
             file.write_bytes(photos.unlike(drawn[count % len(drawn)], 10_000 + count))
@@ -129,7 +129,7 @@ def _in_browser(service: Service, person: Any, cases: list[UUID], drawn: list[by
 
 
 @contextmanager
-def _browser(service: Service, person: Any) -> Iterator["Page"]:
+def browser(service: Service, person: Any) -> Iterator["Page"]:
     """A page in Chromium on which `person` is signed in."""
     from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
@@ -144,12 +144,12 @@ def _browser(service: Service, person: Any) -> Iterator["Page"]:
     session[HASH_SESSION_KEY] = person.get_session_auth_hash()
     session.save()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium.path(), args=chromium.ARGUMENTS)
-        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        chrome = playwright.chromium.launch(executable_path=chromium.path(), args=chromium.ARGUMENTS)
+        context = chrome.new_context(viewport={"width": 1440, "height": 900})
         context.add_cookies(
             [{"name": settings.SESSION_COOKIE_NAME, "value": session.session_key or "", "url": service.url}]
         )
         try:
             yield context.new_page()
         finally:
-            browser.close()
+            chrome.close()

@@ -57,6 +57,10 @@ def pages(desk: Desk) -> dict[str, Ask]:
         "patient search by name": lambda: search(chance.choice(names)),
         "patient search by two letters": lambda: search(chance.choice(("no", "ma", "be"))),
         "patient search by MRN": lambda: search(f"M{chance.randrange(1, 90)}"),
+        # Reserves a case, and lets the one before go on: the list's own way to the next reader.
+        "next case": lambda: doctor.get("/worklist/next/", follow=True),
+        "figures, flow": lambda: doctor.get("/figures/?show=flow"),
+        "figures, agreement": lambda: doctor.get("/figures/?show=agreement"),
         "case page": lambda: doctor.get(f"/cases/{chance.choice(ids)}/"),
         "API, cases": lambda: doctor.get("/api/v1/cases/", **token),  # type: ignore[arg-type]
         "API, signed cases": lambda: doctor.get("/api/v1/cases/?state=signed", **token),  # type: ignore[arg-type]

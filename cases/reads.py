@@ -3,6 +3,7 @@
 A case is signed when its last read is: one, two that agree, or two that a lead has settled.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -63,11 +64,19 @@ class OpinionChanged(Conflict):
         )
 
 
+def with_what_a_page_shows(found: QuerySet[Read]) -> QuerySet[Read]:
+    """Reads as they were signed, with what a page shows of each."""
+    return (
+        found.select_related(
+            "reader", "condition", "prediction", "corrects", "corrected_by", "first_opinion__condition"
+        )
+        .defer("prediction__maps", "prediction__embedding")
+        .order_by("signed_at", "id")
+    )
+
+
 def history(case: Case) -> QuerySet[Read]:
-    """The reads of `case` as they were signed, with what a page shows of each."""
-    return case.reads.select_related(
-        "reader", "condition", "prediction", "corrects", "corrected_by", "first_opinion__condition"
-    ).defer("prediction__maps", "prediction__embedding")
+    return with_what_a_page_shows(case.reads.all())
 
 
 def newest(case: Case) -> Read | None:
@@ -75,10 +84,14 @@ def newest(case: Case) -> Read | None:
     return case.reads.select_related("reader").order_by("signed_at", "id").last()
 
 
-def stamp(case: Case) -> str:
-    """Changes whenever an answer, the note or a photo does: what a reader's page remembers of what it showed."""
-    photos = case.images.filter(removed_at__isnull=True).order_by("id").values_list("id", flat=True)
-    return fingerprint([*(getattr(case, name) for name in (*Case.QUESTIONS, "note")), *photos])
+def stamp(case: Case, photos: Iterable[UUID] | None = None) -> str:
+    """Changes whenever an answer, the note or a photo does: what a reader's page remembers of what it showed.
+
+    `photos` are the ids of those that the page shows; without them, those that are in the record now.
+    """
+    if photos is None:
+        photos = case.images.filter(removed_at__isnull=True).values_list("id", flat=True)
+    return fingerprint([*(getattr(case, name) for name in (*Case.QUESTIONS, "note")), *sorted(photos)])
 
 
 def discharge_needs_a_second_look(case: Case, condition: Condition, management: str) -> bool:

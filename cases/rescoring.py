@@ -14,12 +14,12 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from accounts.models import Clinic, User
 from cases import access, broker, opinions, predictions, worklist
-from cases.models import Case, CaseState, Consent, LesionImage, Prediction, PredictionState, Read
+from cases.models import Case, CaseState, Consent, LesionImage, Prediction, PredictionState
 from cases.models.rescoring import Rescoring, RescoringState, SecondLook
 from inference import registry
 from inference.bundle import BundleError
@@ -157,7 +157,7 @@ def newly_flagged(person: access.Person, clinic: Clinic, version: ModelVersion) 
     """The clinic's signed cases that `version` would flag urgent and no model has flagged; the likeliest first.
 
     Each has the `malignant_probability` and `ranking` of the photo that it would be flagged for, `looks` (its
-    SecondLook, if any, in a list) and `newest_reads`.
+    SecondLook, if any, in a list) and what `worklist.conclusion` needs.
     """
     urgent = Prediction.every.filter(
         image__case=OuterRef("pk"),
@@ -167,9 +167,8 @@ def newly_flagged(person: access.Person, clinic: Clinic, version: ModelVersion) 
         urgent=True,
     ).order_by("-malignant_probability")
     looks = SecondLook.objects.filter(model_version=version).select_related("by")
-    reads = Read.objects.select_related("condition").order_by("-signed_at", "-id")
     return (
-        access.cases(person)
+        worklist.with_conclusion(access.cases(person))
         .filter(
             clinic=clinic,
             state=CaseState.SIGNED,
@@ -182,10 +181,8 @@ def newly_flagged(person: access.Person, clinic: Clinic, version: ModelVersion) 
             ranking=Subquery(urgent.values("probabilities")[:1]),
             looked_at=Subquery(looks.filter(case=OuterRef("pk")).values("at")[:1]),
         )
-        .select_related("lesion__patient", "outcome__condition")
-        .prefetch_related(
-            Prefetch("second_looks", looks, to_attr="looks"), Prefetch("reads", reads, to_attr="newest_reads")
-        )
+        .select_related("lesion__patient")
+        .prefetch_related(Prefetch("second_looks", looks, to_attr="looks"))
         .order_by(F("looked_at").asc(nulls_first=True), "-malignant_probability", "id")
     )
 
@@ -233,7 +230,7 @@ def _row(case: Any, names: dict[str, str]) -> Flagged:
         case=case,
         malignant_percent=opinions.percent(case.malignant_probability),
         condition=names.get(code, code),
-        conclusion=worklist.conclusion(case, case.newest_reads),
+        conclusion=worklist.conclusion(case),
         look=case.looks[0] if case.looks else None,
     )
 
@@ -258,6 +255,7 @@ def context(person: access.Person, clinic: Clinic, version: ModelVersion) -> dic
         "rescoring": job,
         "rescoring_percent": round(100 * min(job.done, job.total) / job.total) if job and job.total else 100,
         "unscored": unscored(clinic, version).count(),
-        "flagged": flagged.count(),
-        "flagged_unseen": flagged.exclude(second_looks__in=SecondLook.objects.filter(model_version=version)).count(),
+        **flagged.order_by().aggregate(
+            flagged=Count("id"), flagged_unseen=Count("id", filter=Q(looked_at__isnull=True))
+        ),
     }

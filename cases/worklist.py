@@ -3,7 +3,7 @@
 Everything here stays cheap at a million cases: pages are cut by key, and counting stops at COUNT_LIMIT.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -21,7 +21,7 @@ from accounts.models import Clinic, User
 from accounts.roles import Capability
 from cases import blinding, opinions, reservations, spans, targets
 from cases.access import Person, cases
-from cases.models import Answer, BodySite, Case, CaseState, LesionImage, Read, ReadStage, Urgency
+from cases.models import Answer, BodySite, Case, CaseState, LesionImage, Read, ReadStage, Reservation, Urgency
 
 PAGE_SIZE = 25
 COUNT_LIMIT = 999
@@ -160,8 +160,8 @@ class Row:
     @property
     def reader(self) -> User | None:
         """Who is reading this case just now."""
-        held = getattr(self.case, "reservation", None)
-        return held.reader if held and held.until > timezone.now() else None
+        reservation = held(self.case)
+        return reservation.reader if reservation else None
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,9 @@ class Page:
 def listed(person: Person, clinic: Clinic, filters: Filters) -> QuerySet[Case]:
     """The cases that `filters` let through, without an order."""
     found = cases(person).filter(clinic=clinic, state=filters.tab.value)
+    if filters.tab == Tab.SIGNED:
+        # Every signed case has it; said so, the index by it begins behind all those that have none.
+        found = found.filter(signed_at__isnull=False)
     if filters.urgency:
         found = found.filter(urgency=filters.urgency)
     if filters.site:
@@ -184,9 +187,9 @@ def listed(person: Person, clinic: Clinic, filters: Filters) -> QuerySet[Case]:
         found = found.filter(read_stage=filters.stage)
     if filters.ai:
         # A filter by what is hidden would tell it.
-        # Asked case by case: as a set, it would be made of every read that this person has ever signed.
-        hidden = blinding.ai_hidden_cases(person).filter(pk=OuterRef("pk"))
-        found = found.filter(opinions.kind(filters.ai), ~Exists(hidden))
+        found = found.alias(is_hidden=blinding.ai_hidden_here(person)).filter(
+            opinions.kind(filters.ai), is_hidden=False
+        )
     return found
 
 
@@ -198,49 +201,59 @@ def page(person: Person, clinic: Clinic, filters: Filters, *, after: str = "", b
     key = order.parse(before if backwards else after)
     if key:
         found = found.filter(order.beyond(key, backwards=backwards))
-    reads = Read.objects.select_related("condition").order_by("-signed_at", "-id")
-    stretch = list(
-        opinions.with_photos(found)
-        .select_related("clinic", "lesion__patient", "outcome__condition", "reservation__reader")
-        .prefetch_related(Prefetch("reads", reads, to_attr="newest_reads"))
-        .order_by(*order.fields(backwards=backwards))[: PAGE_SIZE + 1]
-    )
+    shown = with_what_a_row_shows(person, found).order_by(*order.fields(backwards=backwards))
+    stretch = list(shown[: PAGE_SIZE + 1])
     more, stretch = len(stretch) > PAGE_SIZE, stretch[:PAGE_SIZE]
     if backwards:
         stretch.reverse()
     if not stretch:
         return Page([])
     return Page(
-        rows=rows(person, stretch),
+        rows=rows(stretch, opinions.condition_names()),
         before=order.cursor(stretch[0]) if (more if backwards else key) else "",
         after=order.cursor(stretch[-1]) if (more or backwards) else "",
     )
 
 
-def rows(person: Person, found: Sequence[Case]) -> list[Row]:
-    """Rows of cases from `opinions.with_photos` that also carry `newest_reads`, without what `person` may not see."""
-    if not found:
-        return []
-    names = opinions.condition_names()
-    ids = [case.id for case in found if case.is_open]
-    hidden = set(blinding.ai_hidden_cases(person).filter(id__in=ids).values_list("id", flat=True)) if ids else set()
-    return [_row(case, names, case.id in hidden) for case in found]
+def with_what_a_row_shows(person: Person, found: QuerySet[Case]) -> QuerySet[Case]:
+    """`found` with what `rows` needs: photos, opinions and whether they are hidden from `person`, and what was read."""
+    return (
+        with_conclusion(opinions.with_photos(found))
+        .select_related("clinic", "lesion__patient", "reservation__reader")
+        .annotate(ai_is_hidden=blinding.ai_hidden_here(person))
+    )
 
 
-def _row(case: Case, names: dict[str, str], hidden: bool) -> Row:
-    card = opinions.card(case, names, hidden=hidden)
-    newest_reads: list[Read] = case.newest_reads  # type: ignore[attr-defined]  # set by a Prefetch
+def with_conclusion(found: QuerySet[Case]) -> QuerySet[Case]:
+    """`found` with what `conclusion` needs; no query more."""
+    newest = Read.objects.filter(case=OuterRef("pk")).order_by("-signed_at", "-id").values("condition__name")[:1]
+    return found.select_related("outcome__condition").annotate(newest_condition=Subquery(newest))
+
+
+def rows(found: Iterable[Case], names: dict[str, str]) -> list[Row]:
+    """Rows of cases from `with_what_a_row_shows`; `names` from `opinions.condition_names`."""
+    return [_row(case, names) for case in found]
+
+
+def _row(case: Any, names: dict[str, str]) -> Row:
+    card = opinions.card(case, names, hidden=case.ai_is_hidden)
     # Reads of a case that is still being read are for its own page, where it is known who may see them.
-    known = "" if case.is_open else conclusion(case, newest_reads)
+    known = "" if case.is_open else conclusion(case)
     return Row(case, card, card.chosen.image if card.chosen else None, known)
 
 
-def conclusion(case: Case, newest_reads: Iterable[Read]) -> str:
-    """What is known of a signed case by now: what the biopsy found, else the last read."""
+def held(case: Case) -> Reservation | None:
+    """Who is reading this case just now; for a case with its `reservation`."""
+    found = getattr(case, "reservation", None)
+    return found if found and found.until > timezone.now() else None
+
+
+def conclusion(case: Any) -> str:
+    """What is known of a signed case by now: what the biopsy found, else the last read; needs `with_conclusion`."""
     outcome = getattr(case, "outcome", None)
     if outcome:
         return _("Biopsy: %(condition)s") % {"condition": outcome.condition}
-    return next((str(read.condition) for read in newest_reads), "")
+    return case.newest_condition or ""
 
 
 @dataclass(frozen=True)

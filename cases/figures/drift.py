@@ -17,7 +17,7 @@ from cases.figures.flow import day_in_words
 from cases.figures.scope import Scope
 from cases.models import BodySite, Condition
 from inference.known import bundle_of, headline
-from inference.models import ModelState, ModelVersion
+from inference.models import ModelVersion
 from inference.statistics import Share, mean_interval, stability
 
 # A shift of shares is not worth a word on fewer photos than this: chance alone would make one.
@@ -37,9 +37,8 @@ class Learnt:
     novelty: float | None  # the score above which a photo is called strange
 
 
-def learnt() -> Learnt | None:
+def learnt(version: ModelVersion | None) -> Learnt | None:
     """None where no model is active."""
-    version = ModelVersion.objects.filter(state=ModelState.ACTIVE).first()
     return learnt_by(version) if version else None
 
 
@@ -57,7 +56,7 @@ def learnt_by(version: ModelVersion) -> Learnt:
 
 def answers(scope: Scope) -> Figure:
     """Which conditions the model puts first, beside how often it did on held-out photos."""
-    reference = learnt()
+    reference = learnt(scope.active_model)
     expected = reference.answers if reference else {}
     names = dict(Condition.objects.filter(code__in=expected).values_list("code", "name"))
     return _compared(
@@ -74,7 +73,7 @@ def answers(scope: Scope) -> Figure:
 
 def sites(scope: Scope) -> Figure:
     """Where the lesions are, beside the training data."""
-    reference = learnt()
+    reference = learnt(scope.active_model)
     expected = _sites_expected(reference) if reference else {}
     return _compared(
         scope.asked,
@@ -132,7 +131,7 @@ def _index(counts: Mapping[str, int], expected: Mapping[str, float]) -> float | 
 
 def ages(scope: Scope) -> Figure:
     """The patients' mean age, week by week, beside the training data's."""
-    reference = learnt()
+    reference = learnt(scope.active_model)
     return _weekly(
         scope,
         key="ages",
@@ -146,7 +145,7 @@ def ages(scope: Scope) -> Figure:
 
 def distance(scope: Scope) -> Figure:
     """How far the photos' features lie from those of the training photos, week by week."""
-    reference = learnt()
+    reference = learnt(scope.active_model)
     return _weekly(
         scope,
         key="distance",

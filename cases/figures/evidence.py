@@ -62,12 +62,26 @@ class Judged:
     ai: AiOpinion | None
     opinions: tuple[Opinion, ...]
 
+
+@dataclass(frozen=True)
+class Timed:
+    """One signed case and how long it took."""
+
+    id: UUID
+    urgency: int
+    waiting_since: datetime
+    signed_at: datetime
+
     @property
-    def hours(self) -> float | None:
+    def hours(self) -> float:
         """From waiting to signed."""
-        if self.waiting_since is None:
-            return None
         return max(0.0, (self.signed_at - self.waiting_since).total_seconds() / 3600)
+
+
+def timed(signed: QuerySet[Case]) -> list[Timed]:
+    """The newest of `signed` cases of which it is known how long they took; one query."""
+    found = signed.filter(waiting_since__isnull=False).order_by("-signed_at", "-id")
+    return [Timed(*row) for row in found.values_list("id", "urgency", "waiting_since", "signed_at")[:MOST_CASES]]
 
 
 @dataclass(frozen=True)

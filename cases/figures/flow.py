@@ -7,14 +7,14 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Exists, Min, OuterRef, Q, Value
 from django.db.models.functions import TruncWeek
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Clinic
 from cases import targets
-from cases.figures.evidence import Judged
+from cases.figures.evidence import Timed
 from cases.figures.figure import Chart, Figure, Hours, Row, Series, ids, shares
 from cases.figures.scope import Scope
 from cases.models import CaseState, PhotoFault, PhotoRequest, PredictionState, Urgency
@@ -24,16 +24,18 @@ from inference.statistics import Share
 
 
 def volumes(scope: Scope) -> Figure:
-    """Cases logged and signed in each week; two queries."""
-    logged, signed = (
-        dict(
-            found.order_by()
-            .annotate(week=TruncWeek(moment, tzinfo=scope.zone))
-            .values_list("week")
-            .annotate(Count("id"))
-        )
-        for found, moment in ((scope.logged(), "created_at"), (scope.signed(), "signed_at"))
+    """Cases logged and signed in each week; one query."""
+    logged: dict[datetime, int] = {}
+    signed: dict[datetime, int] = {}
+    counted = (
+        found.order_by()
+        .annotate(is_signed=Value(is_signed), week=TruncWeek(moment, tzinfo=scope.zone))
+        .values_list("is_signed", "week")
+        .annotate(Count("id"))
+        for found, moment, is_signed in ((scope.logged(), "created_at", False), (scope.signed(), "signed_at", True))
     )
+    for is_signed, week, number in next(counted).union(next(counted), all=True):
+        (signed if is_signed else logged)[week] = number
     weeks = scope.weeks()
     per_week = [tuple(_of_week(found, week) for found in (logged, signed)) for week in weeks]
     return Figure(
@@ -60,7 +62,7 @@ def turnaround(scope: Scope) -> Figure:
     """From waiting to signed, tier by tier."""
     rows, kept = [], []
     for tier in Urgency:
-        timed = [case for case in scope.evidence if case.urgency == tier and case.hours is not None]
+        timed = [case for case in scope.timed if case.urgency == tier]
         late = [case for case in timed if _is_late(case, scope.clinic)]
         within = Share(len(timed) - len(late), len(timed))
         kept.append(within)
@@ -94,10 +96,9 @@ def turnaround(scope: Scope) -> Figure:
 def turnaround_weeks(scope: Scope) -> Figure:
     """The share signed within the target, week by week."""
     weeks = scope.weeks()
-    by_week: dict[date, list[Judged]] = defaultdict(list)
-    for case in scope.evidence:
-        if case.hours is not None:
-            by_week[scope.week_of(case.signed_at)].append(case)
+    by_week: dict[date, list[Timed]] = defaultdict(list)
+    for case in scope.timed:
+        by_week[scope.week_of(case.signed_at)].append(case)
     kept = [Share.of([not _is_late(case, scope.clinic) for case in by_week[week]]) for week in weeks]
     return Figure(
         key="turnaround_weeks",
@@ -184,18 +185,24 @@ def workload(scope: Scope) -> Figure:
 
 
 def rejections(scope: Scope) -> Figure:
-    """What was wrong with photos: remarks at intake, and what the AI could not use; four queries."""
+    """What was wrong with photos: remarks at intake, and what the AI could not use; two queries."""
     photos = scope.photos()
+    said = scope.predictions().filter(image=OuterRef("pk")).order_by()
     found: dict[str, list[UUID]] = defaultdict(list)
-    for case_id, remarks in photos.exclude(quality_remarks=[]).order_by().values_list("case_id", "quality_remarks"):
+    faulty = (
+        photos.order_by()
+        .annotate(
+            strange=Exists(said.filter(state=PredictionState.DONE, strange=True)),
+            refused=Exists(said.filter(state=PredictionState.REJECTED)),
+        )
+        .filter(~Q(quality_remarks=[]) | Q(strange=True) | Q(refused=True))
+    )
+    for case_id, remarks, strange, refused in faulty.values_list("case_id", "quality_remarks", "strange", "refused"):
         for code in set(remarks) & SENTENCES.keys():
             found[code].append(case_id)
-    for code, of_kind in (
-        ("strange", Q(state=PredictionState.DONE, strange=True)),
-        ("refused", Q(state=PredictionState.REJECTED)),
-    ):
-        case_ids = scope.predictions().filter(of_kind).order_by().values_list("image__case_id", flat=True)
-        found[code].extend(case_ids)
+        for code, holds in (("strange", strange), ("refused", refused)):
+            if holds:
+                found[code].append(case_id)
     total = photos.count()
     reasons = sorted((each for each in found.items() if each[1]), key=lambda each: -len(each[1]))
     kept = [Share(min(len(case_ids), total), total) for _code, case_ids in reasons]
@@ -278,12 +285,12 @@ def _target_hours(clinic: Clinic, tier: int) -> float:
     return targets.target(clinic, tier).total_seconds() / 3600
 
 
-def _is_late(case: Judged, clinic: Clinic) -> bool:
-    return case.hours is not None and case.hours > _target_hours(clinic, case.urgency)
+def _is_late(case: Timed, clinic: Clinic) -> bool:
+    return case.hours > _target_hours(clinic, case.urgency)
 
 
-def _median_and_tenth(cases: Iterable[Judged]) -> tuple[Hours, Hours]:
-    hours = [case.hours for case in cases if case.hours is not None]
+def _median_and_tenth(cases: Iterable[Timed]) -> tuple[Hours, Hours]:
+    hours = [case.hours for case in cases]
     if not hours:
         return Hours(None), Hours(None)
     median, tenth = np.percentile(hours, (50, 90))

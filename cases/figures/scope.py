@@ -15,8 +15,10 @@ from accounts.access import can
 from accounts.models import Clinic, User
 from accounts.roles import Capability
 from cases import access
-from cases.figures.evidence import Asked, Evidence, gather, photos_asked
+from cases.figures.evidence import Asked, Evidence, Timed, gather, photos_asked, timed
 from cases.models import Case, CaseState, LesionImage, Prediction, Read
+from inference import registry
+from inference.models import ModelVersion
 
 DEFAULT_DAYS = 90
 MOST_DAYS = 366 * 5
@@ -101,6 +103,14 @@ class Scope:
     @cached_property
     def evidence(self) -> Evidence:
         return gather(self.person, self.signed(), self.reader)
+
+    @cached_property
+    def timed(self) -> list[Timed]:
+        return timed(self.signed())
+
+    @cached_property
+    def active_model(self) -> ModelVersion | None:
+        return registry.active()
 
     @cached_property
     def asked(self) -> list[Asked]:

@@ -1,12 +1,16 @@
 """The forms of the reading page: a read, and what the biopsy found."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.models import ModelChoiceIteratorValue
+from django.forms.utils import flatatt
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from cases.models import Certainty, Condition, Management, Outcome
@@ -25,6 +29,20 @@ class ConditionSelect(forms.Select):
                 option["attrs"]["data-malignant"] = "yes"
         return option
 
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        """What Django's template makes of it, which renders two more for each option: much of the page's time."""
+        widget = self.get_context(name, value, attrs)["widget"]
+        options = format_html_join(
+            "\n",
+            '<option value="{}"{}>{}</option>',
+            (
+                (option["value"], flatatt(option["attrs"]), option["label"])
+                for _group, options, _index in widget["optgroups"]
+                for option in options
+            ),
+        )
+        return format_html('<select name="{}"{}>{}</select>', widget["name"], flatatt(widget["attrs"]), options)
+
 
 class ConditionField(forms.ModelChoiceField):
     widget = ConditionSelect
@@ -36,6 +54,18 @@ class ConditionField(forms.ModelChoiceField):
 
     def label_from_instance(self, condition: Any) -> str:
         return f"{condition.name} · {condition.icd10}" if condition.icd10 else condition.name
+
+    def offer(self, conditions: Iterable[Condition]) -> None:
+        """Lists these, which the page has loaded already. What is chosen is looked up in the database all the same."""
+        options = [(ModelChoiceIteratorValue(each.pk, each), self.label_from_instance(each)) for each in conditions]
+        self.choices = [("", self.empty_label), *options]
+
+
+class OffersConditions(forms.BaseForm):
+    """A form with a field `condition`."""
+
+    def offer(self, conditions: Iterable[Condition]) -> None:
+        self.fields["condition"].offer(conditions)  # type: ignore[attr-defined]
 
 
 class KeyedRadioSelect(forms.RadioSelect):
@@ -67,7 +97,7 @@ class MomentField(forms.CharField):
         return moment if timezone.is_aware(moment) else None
 
 
-class ReadForm(forms.Form):
+class ReadForm(OffersConditions, forms.Form):
     """One opinion to be signed.
 
     `prediction`, `prediction_at` and `ai_visible` stand in the AI card, which is replaced whenever it shows another
@@ -127,7 +157,7 @@ class DraftForm(forms.Form):
     draft_version = forms.IntegerField(required=False, min_value=0)
 
 
-class OutcomeForm(forms.ModelForm):
+class OutcomeForm(OffersConditions, forms.ModelForm):
     condition = ConditionField(label=_("What the biopsy found"))
     replaces = MomentField(required=False)
 

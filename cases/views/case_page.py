@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -11,33 +10,42 @@ from django.views.decorators.http import require_GET
 from accounts.access import can
 from accounts.doors import signed_in
 from accounts.roles import Capability
-from cases import access, blinding, opinions, reads, worklist
+from cases import case_file, opinions, reads, worklist
+from cases.case_file import CaseFile
 from cases.forms.reads import OutcomeForm, ReadForm
-from cases.models import Case, CaseState, Read
+from cases.models import Case, CaseState
 from cases.views import passing, reading
 from cases.views.doors import signed_in_person
 from cases.views.passing import case_id as parsed_id
 
-MOST_EARLIER = 12
 # Milliseconds until the card asks again: at once while a person waits for it, seldom when it takes long.
 FIRST_ASKS, AT_ONCE, NEXT_ASKS, OFTEN, SELDOM, MOST_SELDOM = 5, 300, 20, 1000, 3000, 15_000
 
 
-def load(request: HttpRequest, case_id: UUID) -> Case:
+def load(request: HttpRequest, case_id: UUID) -> CaseFile:
     """The case with what its page shows.
 
     Raises:
         Http404: there is none in this person's clinics.
     """
-    case = (
-        opinions.with_photos(access.cases(request.user))
-        .select_related("clinic", "lesion__patient", "created_by", "outcome__condition", "outcome__recorded_by")
-        .filter(id=case_id)
-        .first()
-    )
+    file = case_file.find(request.user, case_id)
+    if file is None:
+        raise Http404
+    return file
+
+
+def load_card(request: HttpRequest, case_id: UUID) -> tuple[Case, dict[str, Any]]:
+    """The case with what its AI card alone shows, and the context of cases/_opinion.html.
+
+    Raises:
+        Http404: there is none in this person's clinics.
+    """
+    case = case_file.with_card(request.user, case_id)
     if case is None:
         raise Http404
-    return case
+    asked = request.GET.get("asked", "")
+    times = int(asked) if asked.isdecimal() and len(asked) < 6 else 0
+    return case, _card_context(request, case, opinions.condition_names(), times)
 
 
 @require_GET
@@ -50,9 +58,7 @@ def case_detail(request: HttpRequest, case_id: UUID) -> HttpResponse:
 @signed_in
 def case_opinion(request: HttpRequest, case_id: UUID) -> HttpResponse:
     """The AI card alone; it asks for itself again while an opinion is to come."""
-    case = load(request, case_id)
-    asked = request.GET.get("asked", "")
-    context = card_context(request, case, int(asked) if asked.isdecimal() and len(asked) < 6 else 0)
+    case, context = load_card(request, case_id)
     response = render(request, "cases/_opinion.html", {"case": case, **context, "said": not context["card"].is_pending})
     if context["card"].is_visible and not context["card"].is_pending:
         # The look-alikes wait for it.
@@ -62,7 +68,7 @@ def case_opinion(request: HttpRequest, case_id: UUID) -> HttpResponse:
 
 def page(
     request: HttpRequest,
-    case: Case,
+    file: CaseFile,
     *,
     read_form: ReadForm | None = None,
     outcome_form: OutcomeForm | None = None,
@@ -71,9 +77,9 @@ def page(
     status: int = 200,
 ) -> HttpResponse:
     """The whole page; a form that could not be carried out comes back in it with what was typed."""
-    user = request.user
-    card = card_context(request, case)
-    shown = reading.history(signed_in_person(request), case, card["names"])
+    user, case, names = request.user, file.case, file.conditions.names
+    card = _card_context(request, case, names)
+    shown = reading.history(signed_in_person(request), file, names)
     context = {
         "case": case,
         "patient": case.lesion.patient,
@@ -85,27 +91,27 @@ def page(
         ],
         "history": shown,
         "outcome": getattr(case, "outcome", None),
-        "earlier": _earlier(request, case),
+        "earlier": worklist.rows(file.visits, names),
         "problem": problem,
         "discharge_asks": discharge_asks,
         "may_log": can(user, case.clinic_id, Capability.LOG_CASES),
         "page_status": status,
-        **reading.staff_context(case),
+        **reading.staff_context(file),
     }
     if card["may_sign"]:
-        context |= reading.context(request, case, card["card"], shown, read_form)
+        context |= reading.context(request, file, card["card"], shown, read_form)
         if case.state == CaseState.WAITING:
             context["next_photo"] = passing.next_photo(request, case)
     if case.state == CaseState.SIGNED and can(user, case.clinic_id, Capability.RECORD_OUTCOMES):
         context["outcome_form"] = outcome_form or OutcomeForm(outcome=context["outcome"])
+        context["outcome_form"].offer(file.conditions.offered)
     return render(request, "cases/page/page.html", context, status=status)
 
 
-def card_context(request: HttpRequest, case: Case, asked: int = 0) -> dict[str, Any]:
-    """Context of cases/_opinion.html."""
+def _card_context(request: HttpRequest, case: Any, names: dict[str, str], asked: int = 0) -> dict[str, Any]:
+    """Context of cases/_opinion.html; `case` says whether its `ai_is_hidden`."""
     photo_id = parsed_id(request.POST.get("photo") or request.GET.get("photo", ""))
-    names = opinions.condition_names()
-    card = opinions.card(case, names, photo_id, hidden=blinding.hides_ai(request.user, case))
+    card = opinions.card(case, names, photo_id, hidden=case.ai_is_hidden)
     may_sign = case.state in reads.READABLE_STATES and can(request.user, case.clinic_id, Capability.SIGN_READS)
     return {
         "card": card,
@@ -120,17 +126,3 @@ def _ask_again_in(asked: int) -> int:
     if asked < NEXT_ASKS:
         return AT_ONCE if asked < FIRST_ASKS else OFTEN
     return min(MOST_SELDOM, SELDOM + 100 * (asked - NEXT_ASKS))
-
-
-def _earlier(request: HttpRequest, case: Case) -> list[worklist.Row]:
-    """The other visits of the same lesion, the newest first, each with a photo and what was concluded."""
-    newest_reads = Read.objects.select_related("condition").order_by("-signed_at", "-id")
-    visits = (
-        opinions.with_photos(Case.objects.filter(lesion_id=case.lesion_id))
-        .exclude(id=case.id)
-        .exclude(state=CaseState.WITHDRAWN)
-        .select_related("clinic", "lesion__patient", "outcome__condition")
-        .prefetch_related(Prefetch("reads", newest_reads, to_attr="newest_reads"))
-        .order_by("-created_at", "-id")[:MOST_EARLIER]
-    )
-    return worklist.rows(request.user, list(visits))

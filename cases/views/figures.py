@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -20,7 +19,6 @@ from cases import opinions, worklist
 from cases.figures import dashboard
 from cases.figures.figure import Figure, csv_head, csv_row
 from cases.figures.scope import Scope
-from cases.models import Read
 from cases.views.doors import signed_in_person
 
 PAGE_ROWS = 25
@@ -71,18 +69,12 @@ def figure_cases(request: HttpRequest, key: str) -> HttpResponse:
     row = figure.row(request.GET.get("at", ""))
     wanted = scope.cases().filter(row.behind).distinct() if row and row.behind is not None else scope.cases().none()
     page = Paginator(wanted.order_by("-created_at", "-id"), PAGE_ROWS).get_page(request.GET.get("page"))
-    reads = Read.objects.select_related("condition").order_by("-signed_at", "-id")
-    shown = (
-        opinions.with_photos(scope.cases().filter(id__in=[case.id for case in page]))
-        .select_related("clinic", "lesion__patient", "outcome__condition")
-        .prefetch_related(Prefetch("reads", reads, to_attr="newest_reads"))
-        .order_by("-created_at", "-id")
-    )
+    shown = worklist.with_what_a_row_shows(request.user, scope.cases().filter(id__in=[case.id for case in page]))
     context = {
         "figure": figure,
         "row": row,
         "page": page,
-        "rows": worklist.rows(request.user, list(shown)),
+        "rows": worklist.rows(shown.order_by("-created_at", "-id"), opinions.condition_names()),
         "section": dashboard.ENTRIES[key].section,
         **_frame(request, scope),
     }

@@ -3,7 +3,11 @@
 import time
 from uuid import UUID
 
-from django.http import HttpRequest
+from django.contrib import messages
+from django.db.models import OuterRef, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 
 from accounts.middleware import clinic_of
 from cases import worklist
@@ -36,6 +40,15 @@ def next_for(request: HttpRequest, leaving: UUID | None) -> Case | None:
     return found
 
 
+def to_next(request: HttpRequest, leaving: UUID | None) -> HttpResponse:
+    """To the page of the next case, or to the list where there is none."""
+    found = next_for(request, leaving)
+    if found is None:
+        messages.info(request, _("No other case waits."))
+        return redirect("worklist")
+    return redirect("case_detail", case_id=found.id)
+
+
 def next_photo(request: HttpRequest, case: Case) -> UUID | None:
     """The first photo of the case that would come after `case`, for the browser to fetch ahead; reserves nothing.
 
@@ -43,11 +56,8 @@ def next_photo(request: HttpRequest, case: Case) -> UUID | None:
     """
     passed = [case.id, *map(UUID, _passed(request))]
     coming = worklist.readable_cases(signed_in_person(request), clinic_of(request)).exclude(id__in=passed)
-    first = coming.first()
-    if first is None:
-        return None
-    photos = LesionImage.objects.filter(case=first, removed_at__isnull=True).order_by("created_at", "id")
-    return photos.values_list("id", flat=True).first()
+    photos = LesionImage.objects.filter(case=OuterRef("pk"), removed_at__isnull=True).order_by("created_at", "id")
+    return coming.values_list(Subquery(photos.values("id")[:1]), flat=True).first()
 
 
 def _passed(request: HttpRequest) -> dict[str, float]:

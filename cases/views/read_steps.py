@@ -101,7 +101,7 @@ def photos_wanted(request: HttpRequest, case_id: UUID) -> HttpResponse:
         messages.error(request, str(refusal))
         return redirect("case_detail", case.id)
     messages.success(request, _("%(case)s went back to staff for better photos.") % {"case": case.reference})
-    return redirect(f"{reverse('worklist_next')}?from={case.id}")
+    return passing.to_next(request, case.id)
 
 
 @require_POST

@@ -1,5 +1,6 @@
 """What the reading part of a case's page shows: the form, its stage, what is hidden, who else is here."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,11 +10,12 @@ from uuid6 import uuid7
 from accounts.access import can
 from accounts.models import User
 from accounts.roles import Capability
-from cases import blinding, conditions, first_opinions, opinions, photo_requests, read_drafts, reads, reservations
+from cases import blinding, opinions
 from cases import second_reads as doubles
+from cases.case_file import CaseFile
 from cases.forms.photo_requests import PhotoRequestForm
 from cases.forms.reads import ReadForm
-from cases.models import Case, CaseState, FirstOpinion, Read, ReadKind, ReadStage
+from cases.models import Case, CaseState, Read, ReadKind, ReadStage
 
 
 @dataclass(frozen=True)
@@ -26,55 +28,53 @@ class History:
     newest: Read | None = None
 
 
-def history(person: User, case: Case, names: dict[str, str]) -> History:
-    found = list(reads.history(case))
+def history(person: User, file: CaseFile, names: dict[str, str]) -> History:
+    found = file.reads
     newest = found[-1] if found else None
-    if found and blinding.hides_reads(person, case):
+    if found and file.reads_are_hidden:
         return History(hidden=len(found), newest=newest)
     entries = [(read, _ai_condition(read, names)) for read in reversed(found)]
-    return History(entries, unnamed=blinding.hides_names(person, case), newest=newest)
+    return History(entries, unnamed=blinding.hides_names(person, file.case, found), newest=newest)
 
 
 def context(
-    request: HttpRequest, case: Case, card: opinions.Card, shown: History, bound: ReadForm | None
+    request: HttpRequest, file: CaseFile, card: opinions.Card, shown: History, bound: ReadForm | None
 ) -> dict[str, Any]:
     """Context of templates/cases/page/_read_form.html and what stands around it, for a person who may sign."""
-    reader = request.user
+    reader, case = request.user, file.case
     assert isinstance(reader, User)
-    first = first_opinions.of(case, reader)
+    form = bound or fresh_form(request, file, card, shown)
+    form.offer(file.conditions.offered)
     own = any(read.reader_id == reader.id for read, _ai in shown.entries)
     waits_for_other = case.state == CaseState.WAITING and not _may_read_now(case, reader, own)
     return {
-        "read_form": bound or fresh_form(request, case, card, shown, first),
+        "read_form": form,
         "signed_before": own,
-        "first_opinion": first,
+        "first_opinion": file.first_opinion,
         # Before the first opinion the form commits; what is hidden is shown then.
         "commits_first": card.state == "hidden",
         "waits_for_other": waits_for_other,
         "second_read_reason": doubles.Reason(case.second_read_reason).label if case.second_read_reason else "",
-        "reservation": reservations.holder(case) if case.state == CaseState.WAITING else None,
-        "quick_picks": conditions.quick_picks(),
+        "reservation": file.reservation if case.state == CaseState.WAITING else None,
+        "quick_picks": file.conditions.quick_picks,
         "photo_request_form": PhotoRequestForm(initial={"request_id": uuid7()}),
-        "disagreement": _disagreement(case) if shown.unnamed else None,
+        "disagreement": _disagreement(file.reads) if shown.unnamed else None,
     }
 
 
-def fresh_form(
-    request: HttpRequest, case: Case, card: opinions.Card, shown: History, first: FirstOpinion | None
-) -> ReadForm:
+def fresh_form(request: HttpRequest, file: CaseFile, card: opinions.Card, shown: History) -> ReadForm:
     """The form as the reader left it: from what was saved while typing, else from the first opinion, else empty.
 
     `?agree` fills in the AI's first condition, for those without JavaScript.
     """
-    assert isinstance(request.user, User)
     initial: dict[str, Any] = {
         "read_id": uuid7(),
         "newest_seen": shown.newest.id if shown.newest else None,
-        "case_seen": reads.stamp(case),
+        "case_seen": file.stamp,
         "draft_version": 0,
     }
-    draft = read_drafts.of(case, request.user)
-    source = draft or (first if case.state == CaseState.WAITING else None)
+    draft = file.draft
+    source = draft or (file.first_opinion if file.case.state == CaseState.WAITING else None)
     if source:
         initial |= {"condition": source.condition_id, "certainty": source.certainty, "management": source.management}
     if draft:
@@ -84,13 +84,11 @@ def fresh_form(
     return ReadForm(initial=initial)
 
 
-def staff_context(case: Case) -> dict[str, Any]:
+def staff_context(file: CaseFile) -> dict[str, Any]:
     """What is wanted of staff for a case whose reader wants better photos, and what was answered before."""
     return {
-        "photo_request": photo_requests.open_request(case) if case.state == CaseState.PHOTOS_WANTED else None,
-        "photo_answers": list(
-            case.photo_requests.filter(answered_at__isnull=False).select_related("asked_by", "answered_by")
-        ),
+        "photo_request": file.open_request if file.case.state == CaseState.PHOTOS_WANTED else None,
+        "photo_answers": file.answered_requests,
     }
 
 
@@ -103,10 +101,9 @@ def _may_read_now(case: Case, reader: User, own: bool) -> bool:
     return not own
 
 
-def _disagreement(case: Case) -> list[Read]:
+def _disagreement(found: Iterable[Read]) -> list[Read]:
     """The two reads that a lead settles between, the first reader's first."""
-    standing = case.reads.filter(corrected_by__isnull=True).exclude(kind=ReadKind.ARBITRATION)
-    return list(standing.select_related("condition").order_by("signed_at", "id"))
+    return [read for read in found if not hasattr(read, "corrected_by") and read.kind != ReadKind.ARBITRATION]
 
 
 def _ai_condition(read: Read, names: dict[str, str]) -> str:

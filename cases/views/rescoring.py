@@ -55,13 +55,11 @@ def rescored_cases(request: HttpRequest, model_id: UUID) -> HttpResponse:
     version = get_object_or_404(ModelVersion, id=model_id)
     person, clinic = signed_in_person(request), clinic_of(request)
     found = rescoring.newly_flagged(person, clinic, version)
-    page = Paginator(found, PAGE_ROWS).get_page(request.GET.get("page"))
-    context = {
-        "version": version,
-        "page": page,
-        "rows": rescoring.rows(page),
-        **rescoring.context(person, clinic, version),
-    }
+    known = rescoring.context(person, clinic, version)
+    pages = Paginator(found, PAGE_ROWS)
+    pages.count = known["flagged"]  # counted once for the page and its pager
+    page = pages.get_page(request.GET.get("page"))
+    context = {"version": version, "page": page, "rows": rescoring.rows(page), **known}
     return render(request, "cases/rescoring/list.html", context)
 
 

@@ -16,8 +16,7 @@ from cases.views import case_page
 @signed_in
 def case_similar(request: HttpRequest, case_id: UUID) -> HttpResponse:
     """Says nothing where the AI's opinion is not on the page: a look-alike's label would give it away."""
-    case = case_page.load(request, case_id)
-    context = case_page.card_context(request, case)
+    case, context = case_page.load_card(request, case_id)
     card = context["card"]
     found = None
     if card.is_visible and card.chosen.is_done:

@@ -5,7 +5,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import can
@@ -109,9 +108,4 @@ def delete_view(request: HttpRequest) -> HttpResponse:
 @requires(Capability.SIGN_READS)
 def next_case(request: HttpRequest) -> HttpResponse:
     """To the case that comes next; `from` names the case that the reader leaves."""
-    leaving = passing.case_id(request.GET.get("from", ""))
-    found = passing.next_for(request, leaving)
-    if found is None:
-        messages.info(request, _("No other case waits."))
-        return redirect("worklist")
-    return redirect("case_detail", case_id=found.id)
+    return passing.to_next(request, passing.case_id(request.GET.get("from", "")))

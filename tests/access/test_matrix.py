@@ -6,59 +6,21 @@ what a request changes is rolled back.
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from uuid import UUID, uuid4
 
 import pytest
-from django.conf import settings
-from django.db import transaction
-from django.http import HttpResponseBase
-from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from accounts.models import ApiToken, User
 from cases.models import LesionImage, Prediction
 from inference.models import ModelVersion
 from tests.access import rules
+from tests.access.doors import DOORS, World, knock, open_world, outcome, text
 from tests.access.rules import ALL_RULES, EVERYONE, OPERATOR, PEOPLE, STRANGER, Rule
-from tests.access.world import Side, make_models, make_side
-from tests.cast import make_person
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 WHERE = "Add it to RULES (or a model to ADMIN_RULES) in tests/access/rules.py."
 
 
 # --- The doors ----------------------------------------------------------------------------------------
-def walk(resolver: URLResolver, namespace: str = "") -> Iterator[tuple[str, URLPattern]]:
-    for pattern in resolver.url_patterns:
-        if isinstance(pattern, URLResolver):
-            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
-            yield from walk(pattern, inner)
-        else:
-            yield f"{namespace}{pattern.name or ''}", pattern
-
-
-def doors() -> dict[str, URLPattern]:
-    found = {}
-    for name, pattern in walk(get_resolver()):
-        # The admin's two without a name: the old form of a change address, and the page for what is not found.
-        if name == "admin:" and pattern.callback.__module__ in (
-            "django.views.generic.base",
-            "skinclinic.admin_site",
-            "django.contrib.admin.sites",
-        ):
-            continue
-        found[name] = pattern
-    return found
-
-
-DOORS = doors()
-
-
 def test_every_door_has_a_rule_and_every_rule_a_door():
     assert "" not in DOORS, f"An address without a name cannot have a rule: {DOORS.get('')}"
     without = sorted(set(DOORS) - set(ALL_RULES))
@@ -76,44 +38,11 @@ def test_every_action_of_the_api_has_a_rule():
 
 
 # --- The world ----------------------------------------------------------------------------------------
-@dataclass
-class World:
-    own: Side
-    foreign: Side
-    people: dict[str, User]
-    sessions: dict[str, str]
-    tokens: dict[str, str]
-    media: Path
-    client: Client  # one for all: each new one would load the middleware anew
-
-
-@contextmanager
-def rolled_back() -> Iterator[None]:
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
-
-
 @pytest.fixture(scope="module")
 def shared_world(django_db_setup, django_db_blocker, tmp_path_factory) -> Iterator[World]:
-    """Made once for all doors, in a transaction that ends with the module."""
-    media = tmp_path_factory.mktemp("media")
-    with django_db_blocker.unblock(), rolled_back():
-        models = make_models()
-        own = make_side("Own", "Almanova", models, media)
-        foreign = make_side("Foreign", "Brnovska", models, media)
-        people = {
-            **{role: own.cast.role(role) for role in PEOPLE},
-            rules.NOBODY: make_person(None),
-            OPERATOR: User.objects.create_superuser("operator@example.org", name="Operator"),
-        }
-        sessions, tokens = {}, {}
-        for role, person in people.items():
-            client = Client()
-            client.force_login(person, backend=BACKEND)
-            sessions[role] = client.cookies[settings.SESSION_COOKIE_NAME].value
-            tokens[role] = ApiToken.objects.create(person, name=role)[1]
-        yield World(own, foreign, people, sessions, tokens, media, Client())
+    """Made once for all doors."""
+    with django_db_blocker.unblock(), open_world(tmp_path_factory.mktemp("media")) as world:
+        yield world
 
 
 @pytest.fixture
@@ -122,44 +51,6 @@ def world(shared_world, settings, db) -> World:
     settings.API_REQUESTS_PER_MINUTE = 10_000_000
     settings.ACCOUNT_RATE_LIMITS = False
     return shared_world
-
-
-def knock(
-    world: World, name: str, method: str, rule: Rule | None, role: str, side: Side, unknown: bool = False
-) -> HttpResponseBase:
-    """One request by `role` for the record of `side`; `unknown`: for an id that never was."""
-    arguments = rule.of(side) if rule and rule.of else {}
-    if unknown:
-        arguments = {key: uuid4() if isinstance(value, UUID) else "0" * 8 for key, value in arguments.items()}
-    address = reverse(name, kwargs=arguments)
-    client, headers = world.client, {}
-    client.cookies.clear()
-    if role != STRANGER:
-        if name.startswith("api-"):
-            headers["Authorization"] = f"Token {world.tokens[role]}"
-        else:
-            client.cookies[settings.SESSION_COOKIE_NAME] = world.sessions[role]
-    body = rule.body(side) if rule and rule.body else {}
-    with rolled_back():
-        if method == "GET":
-            return client.get(address, headers=headers)
-        send = getattr(client, method.lower())
-        if rule is None or (method == "POST" and not rule.json):
-            return send(address, body if method == "POST" else "", headers=headers)
-        return send(address, body, content_type="application/json", headers=headers)
-
-
-def outcome(answer: HttpResponseBase) -> int | str:
-    """The status, or "login" where the answer leads to the sign-in."""
-    to = answer.headers.get("Location", "")
-    if answer.status_code == 302 and to.startswith(("/accounts/login/?next=", "/admin/login/?next=")):
-        return "login"
-    return answer.status_code
-
-
-def text(answer: HttpResponseBase) -> str:
-    body = b"".join(answer.streaming_content) if answer.streaming else answer.content  # type: ignore[attr-defined]
-    return body.decode(errors="replace") + str(answer.headers)
 
 
 def refusals(name: str, role: str, rule: Rule) -> set[int | str]:

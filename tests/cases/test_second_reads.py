@@ -111,10 +111,10 @@ def test_the_second_reader_is_blind_to_the_first_and_the_lead_sees_both_unnamed(
     sign(case, double.other, "MEL")
     assert first in access.reads(double.other)
     assert first in access.reads(double.lead)
-    assert blinding.hides_names(double.lead, case)
-    assert not blinding.hides_names(double.doctor, case)
+    assert blinding.hides_names(double.lead, case, case.reads.all())
+    assert not blinding.hides_names(double.doctor, case, case.reads.all())
     sign(case, double.lead, "MEL")
-    assert not blinding.hides_names(double.lead, case)
+    assert not blinding.hides_names(double.lead, case, case.reads.all())
 
 
 def test_a_read_that_was_written_blind_beside_the_first_becomes_the_second(double):

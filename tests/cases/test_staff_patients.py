@@ -91,7 +91,7 @@ class TestSearch:
         make_case(alma, Patient.objects.first())
         client = sign_in(alma.staff)
         client.post(reverse("patient_list"), {"q": "novak"})
-        with django_assert_max_num_queries(6):
+        with django_assert_max_num_queries(7):
             page = client.get(f"{reverse('patient_list')}?search=last")
         assert len(page.context["page"]) == min(rows, 25)
         names = [patient.family_key for patient in page.context["page"]]
