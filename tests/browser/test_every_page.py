@@ -120,7 +120,6 @@ class Walk:
 
     def look(self, name: str, role: str, address: str) -> None:
         page = self.page
-        print("LOOK", name, role, address, flush=True)
         page.set_viewport_size(DESK)
         page.emulate_media(color_scheme="light")
         page.goto(address)
@@ -139,7 +138,6 @@ class Walk:
             seen["phone, dark"] += self.checks("tooSmallForAFinger")
         for where, found in seen.items():
             self.wrong += [f"{name} ({role}, {where}): {each}" for each in found]
-            print(*self.wrong[-len(found) :] if found else "", sep="\nWRONG ", flush=True)
 
     def checks(self, *names: str) -> list[str]:
         return [f"{name}: {each}" for name in names for each in self.page.evaluate(f"pageChecks.{name}()")]
