@@ -16,7 +16,9 @@ BEGIN, END = "<!-- results: written by `python -m benchmarks table` -->", "<!-- 
 def table(result: dict[str, Any]) -> str:
     """For a terminal."""
     rows = [[each["what"], number(each), _interval(each), each["unit"]] for each in result["figures"]]
-    lines = _columns([["", "median or value", "95 % interval", ""], *rows])
+    lines = _columns([["", "median or value", "95 % interval", ""], *rows]) if rows else []
+    if "rows" in result:
+        lines += _columns([result["columns"], *result["rows"]])
     lines += ["", *_columns([_verdict(each) for each in result["verdicts"]])]
     machine = result["machine"]
     lines.append(f"\n{machine['cores']} cores {machine['processor']}, {machine['services']}, {result['seconds']} s")
@@ -87,6 +89,10 @@ def with_results(text: str, tables: str) -> str:
     return f"{before}{BEGIN}\n{tables}{END}{after}"
 
 
+def _markdown_table(columns: list[str], rows: list[list[str]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (columns, ["---"] * len(columns), *rows)]
+
+
 def verdicts(results: list[dict[str, Any]]) -> str:
     """What was to be reached, and what was."""
     if not results:
@@ -114,6 +120,11 @@ def markdown(results: list[dict[str, Any]]) -> str:
             f"{machine['measured_at'][:10]}, commit {machine['commit']}, {machine['cores']} cores of "
             f"{machine['processor']}, flush to disk {machine['flush_ms']:.2g} ms, {result['seconds']:.0f} s.",
             "",
+        ]
+        if "rows" in result:
+            lines += _markdown_table(result["columns"], result["rows"])
+            continue
+        lines += [
             "| | value | 95 % interval | samples |",
             "|---|---|---|---|",
         ]

@@ -54,9 +54,29 @@ class Service:
 
     def start_worker(self, name: str) -> Part:
         """One more worker, ready to take work."""
-        return self._start(parts.worker(self.var, self.environment, name))
+        return self.start(parts.worker(self.var, self.environment, name))
 
-    def _start(self, part: Part) -> Part:
+    def start_workers(self, *names: str) -> None:
+        """Several at once, which takes as long as one on as many cores."""
+        for part in [self._launch(parts.worker(self.var, self.environment, name)) for name in names]:
+            self._await(part)
+
+    def kill(self, name: str) -> None:
+        """-9, without a chance to finish anything."""
+        self.parts[name].end_group()
+        self.forget(name)
+
+    def forget(self, name: str) -> None:
+        """A part that has ended is no part any more."""
+        process = self.parts.pop(name).process
+        assert process
+        os.write(self._guard, b"-%d\n" % process.pid)
+
+    def start(self, part: Part) -> Part:
+        """Starts a part, ready when this returns."""
+        return self._await(self._launch(part))
+
+    def _launch(self, part: Part) -> Part:
         self.parts[part.name] = part
         with part.log.open("ab") as log:
             part.process = subprocess.Popen(
@@ -69,6 +89,9 @@ class Service:
                 start_new_session=True,
             )
         os.write(self._guard, b"+%d\n" % part.process.pid)
+        return part
+
+    def _await(self, part: Part) -> Part:
         until = time.monotonic() + START_SECONDS
         while not part.ready():
             if part.has_ended() or time.monotonic() > until:
@@ -115,7 +138,7 @@ def running(*, workers: int = 1, web: bool = True, beat: bool = True, **environm
     """
     with ExitStack() as stack:
         stack.enter_context(_own_environment_back())
-        guard_pipe = stack.enter_context(_guarded())
+        guard_pipe = stack.enter_context(guarded())
         var = stack.enter_context(_folder(guard_pipe))
         port = free_port()
         service = Service(f"http://127.0.0.1:{port}", var, {}, guard_pipe)
@@ -134,9 +157,9 @@ def running(*, workers: int = 1, web: bool = True, beat: bool = True, **environm
         for number in range(1, workers + 1):
             service.start_worker(f"worker{number}")
         if beat:
-            service._start(parts.beat(var, service.environment))
+            service.start(parts.beat(var, service.environment))
         if web:
-            service._start(parts.web(var, service.environment, "127.0.0.1", port))
+            service.start(parts.web(var, service.environment, "127.0.0.1", port))
             urllib.request.urlopen(f"{service.url}/healthz", timeout=10).close()
         yield service
 
@@ -167,7 +190,7 @@ def _own_environment_back() -> Iterator[None]:
 
 
 @contextmanager
-def _guarded() -> Iterator[int]:
+def guarded() -> Iterator[int]:
     """The writing end of the guard's pipe; it ends what is left when this process is gone."""
     reading, writing = os.pipe()
     process = subprocess.Popen(
@@ -205,7 +228,7 @@ def _broker(service: Service) -> Iterator[str]:
         folder, temporary = parts.socket_folder(service.var)
         if temporary:
             os.write(service._guard, b"~%s\n" % os.fsencode(folder))
-        service._start(parts.valkey(service.var, folder))
+        service.start(parts.valkey(service.var, folder))
         try:
             yield f"unix://{folder}/valkey.sock"
         finally:
@@ -234,13 +257,17 @@ def database(suffix: str = "") -> Iterator[str]:
 
     given = os.environ["DATABASE_URL"]
     name = sql.Identifier(f"skinclinic_benchmark_{os.getpid()}{suffix}")
+
+    def tell(order: str) -> None:
+        # Connected anew each time: a benchmark may have restarted the server in between.
+        with psycopg.connect(given, autocommit=True, connect_timeout=5) as server:
+            server.execute(sql.SQL(order).format(name))
+
     try:
-        server = psycopg.connect(given, autocommit=True, connect_timeout=5)
+        tell("CREATE DATABASE {}")
     except psycopg.OperationalError as error:
         sys.exit(f"PostgreSQL does not answer at DATABASE_URL: {error}")
-    with server:
-        server.execute(sql.SQL("CREATE DATABASE {}").format(name))
-        try:
-            yield urlsplit(given)._replace(path=f"/skinclinic_benchmark_{os.getpid()}{suffix}").geturl()
-        finally:
-            server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+    try:
+        yield urlsplit(given)._replace(path=f"/skinclinic_benchmark_{os.getpid()}{suffix}").geturl()
+    finally:
+        tell("DROP DATABASE IF EXISTS {} WITH (FORCE)")

@@ -22,11 +22,11 @@ from benchmarks.stopwatch import Stopwatch
 SIZES = (("76 KB", photos.SMALL), ("12 megapixels", photos.LARGE))
 WEB = (
     ("photo: metadata dropped", ("cases/photo/jpeg.py", "cases/photo/chunked.py")),
-    ("photo: decoded", ("cases/photo/picture.py:_decode",)),
-    ("photo: scaled, turned, colours", ("cases/photo/picture.py:_upright", "cases/photo/picture.py:_shrunk")),
+    ("photo: decoded", ("cases/photo/decoding.py:decoded",)),
+    ("photo: scaled, turned, colours", ("cases/photo/picture.py:_upright", "cases/photo/decoding.py:shrunk")),
     ("photo: quality score", ("cases/photo/quality.py", "cases/photo/remarks.py")),
     ("photo: perceptual hash", ("cases/photo/likeness.py",)),
-    ("photo: two JPEGs encoded", ("cases/photo/picture.py:_as_jpeg",)),
+    ("photo: two JPEGs encoded", ("cases/photo/decoding.py:as_jpeg",)),
     ("files written and flushed", ("cases/storage.py", "django/core/files/storage/")),
     ("form parsed", ("django/http/multipartparser.py", "django/core/files/uploadhandler.py", "cases/uploads.py")),
     ("message sent", ("cases/broker.py",)),

@@ -22,6 +22,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from cases import leases
 from cases.errors import Refused
 from cases.models import KeptAnswer
 
@@ -103,8 +104,8 @@ def begin(*, user: User, caller: str, key: str, fingerprint: str) -> Claim | Rep
     if known.status is not None and known.body is not None:
         return Repeat(known.status, cipher.decrypt(bytes(known.body)), known.shown_id)
     # Its owner died if the lease has run out; one of those who ask now takes its place.
-    taken = KeptAnswer.objects.filter(id=known.id, status__isnull=True, lease_until=known.lease_until)
-    if known.lease_until > now or not taken.update(claim_token=token, lease_until=until):
+    taken = KeptAnswer.objects.filter(leases.ended(now, LEASE), id=known.id, status__isnull=True)
+    if not taken.update(claim_token=token, lease_until=until):
         raise _in_progress()
     return Claim(known.id, token, known.record_id, cipher)
 

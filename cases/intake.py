@@ -4,7 +4,6 @@ Files first, row second: a crash in between leaves files that no row names, whic
 a row without its files.
 """
 
-import errno
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,13 +15,13 @@ from uuid import UUID, uuid4
 import structlog
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from uuid6 import uuid7
 
 from accounts.models import User
-from cases import access, measures, predictions, resemblance
+from cases import access, measures, outages, predictions, resemblance
 from cases.errors import Refused, wrong_state
 from cases.models import Case, CaseState, ImageKind, LesionImage
 from cases.models.case import OPEN_STATES
@@ -37,7 +36,6 @@ log = structlog.get_logger(__name__)
 FOLDER = "images"
 ORPHAN_AFTER = timedelta(days=1)
 _LONGEST_NAME = 60
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
 class Readable(Protocol):
@@ -199,13 +197,19 @@ def _walk(folder: str) -> Iterator[tuple[str, list[str]]]:
 
 @contextmanager
 def _files_or_nothing(contents: dict[str, bytes], name: str) -> Iterator[None]:
-    """Saves `contents` by path; unless the block returns, they are removed again. `name` is the sender's."""
+    """Saves `contents` by path; unless the block returns, they are removed again. `name` is the sender's.
+
+    But not where the database went away: it may have committed the row and died before it said so.
+    """
     try:
         save_together(contents)
         yield
     except BaseException as error:
+        if outages.is_database_away(error):
+            log.warning("files_left_to_the_sweep", number=len(contents))
+            raise
         _delete(contents)
-        if _is_disk_full(error):
+        if outages.is_disk_full(error):
             log.error("disk_full")
             raise PhotoRefused(
                 _(
@@ -216,13 +220,6 @@ def _files_or_nothing(contents: dict[str, bytes], name: str) -> Iterator[None]:
                 "disk_full",
             ) from error
         raise
-
-
-def _is_disk_full(error: BaseException) -> bool:
-    if isinstance(error, OperationalError):
-        # SQLite and PostgreSQL say it in words only.
-        return "disk is full" in str(error) or "No space left" in str(error)
-    return isinstance(error, OSError) and error.errno in _NO_SPACE
 
 
 def _delete(paths: Iterable[str]) -> None:

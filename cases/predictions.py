@@ -12,6 +12,7 @@ from uuid import UUID
 
 import numpy as np
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
@@ -20,7 +21,7 @@ from django.utils.translation import gettext_lazy
 from PIL import Image
 
 from accounts.models import Clinic
-from cases import broker, notifications, queue
+from cases import broker, notifications, queue, watchdog
 from cases.errors import Refused
 from cases.models import Answer, Case, LesionImage, Patient, Prediction, PredictionState, Read, Urgency
 from cases.models.case import OPEN_STATES
@@ -257,6 +258,12 @@ def run(prediction_id: UUID) -> bool:
     prediction = queue.claim(prediction_id)
     if prediction is None:
         return False
+    # Nobody works on after the lease, so the queue goes on even where a decoder hangs.
+    with watchdog.ends_this_process(after=settings.PREDICTION_LEASE_SECONDS):
+        return _carry_out(prediction)
+
+
+def _carry_out(prediction: Prediction) -> bool:
     started = time.monotonic()
     try:
         opinion, answers = _compute(prediction)

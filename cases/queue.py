@@ -1,8 +1,4 @@
-"""Who works on which prediction, and what happens to those that nobody works on any more.
-
-Times are this process's clock. A clock that is set back must not hold a row for ever: a time that lies further ahead
-than any it could have been given was written by a clock that ran ahead, and counts as past.
-"""
+"""Who works on which prediction, and what happens to those that nobody works on any more."""
 
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -13,7 +9,7 @@ from django.db.models import Count, F, Min, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cases import broker
+from cases import broker, leases
 from cases.models import Case, Prediction, PredictionState
 
 log = structlog.get_logger(__name__)
@@ -25,8 +21,6 @@ QUEUES = ("urgent", "routine", "background")
 # A queued row older than this had its message lost, or the broker was down: the sweep sends it again.
 RESEND_AFTER = timedelta(seconds=30)
 SWEEP_BATCH = 500
-# The clocks of two machines, or of one before and after it was set, may differ by so much without a meaning.
-_CLOCK_TOLERANCE = timedelta(seconds=60)
 
 
 # What computing a prediction takes. A hundred columns less to name, read and convert are a tenth of a worker's time
@@ -55,14 +49,12 @@ def _lease() -> timedelta:
 
 def _orphaned(now: datetime) -> Q:
     """Running, and the lease has run out."""
-    ended = Q(lease_until__lt=now) | Q(lease_until__gt=now + _lease() + _CLOCK_TOLERANCE)
-    return Q(state=PredictionState.RUNNING) & ended
+    return Q(state=PredictionState.RUNNING) & leases.ended(now, _lease())
 
 
 def _overdue(now: datetime) -> Q:
     """Queued for so long that its message must have been lost."""
-    ended = Q(queued_at__lt=now - RESEND_AFTER) | Q(queued_at__gt=now + _CLOCK_TOLERANCE)
-    return Q(state=PredictionState.QUEUED) & ended
+    return Q(state=PredictionState.QUEUED) & leases.waits_since("queued_at", now, RESEND_AFTER)
 
 
 def claim(prediction_id: UUID) -> Prediction | None:

@@ -18,7 +18,7 @@ from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet, 
 from django.utils import timezone
 
 from accounts.models import Clinic, User
-from cases import access, broker, opinions, predictions, worklist
+from cases import access, broker, leases, opinions, predictions, worklist
 from cases.models import Case, CaseState, Consent, LesionImage, Prediction, PredictionState
 from cases.models.rescoring import Rescoring, RescoringState, SecondLook
 from inference import registry
@@ -122,7 +122,7 @@ def _claim(job_id: UUID) -> Rescoring | None:
 
 
 def _free() -> Q:
-    return Q(lease_until__isnull=True) | Q(lease_until__lt=timezone.now())
+    return Q(lease_until__isnull=True) | leases.ended(timezone.now(), _LEASE)
 
 
 def _next(job: Rescoring) -> LesionImage | None:

@@ -1,10 +1,20 @@
 """What is answered where no view answers: programs get JSON in the API's own form, people a page."""
 
+import sys
+from http import HTTPStatus
+
+import structlog
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views import defaults
 
+from cases import outages
+
 API = "/api/"
+_AGAIN_IN_SECONDS = "5"
+
+log = structlog.get_logger(__name__)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
@@ -16,11 +26,31 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def broke(request: HttpRequest) -> HttpResponseBase:
+    """A surprise, or the lack of something that the service needs; Django calls it while it handles the exception."""
+    error = sys.exc_info()[1]
+    if error is not None and outages.is_disk_full(error):
+        log.error("disk_full")
+        sentence = _("The server has no space left. Nothing was saved. Tell your administrator, then do it again.")
+        return _outage(request, sentence, "disk_full", HTTPStatus.INSUFFICIENT_STORAGE)
+    if error is not None and outages.is_database_away(error):
+        sentence = _("The database does not answer. Wait a moment and do it again; nothing is done twice.")
+        answer = _outage(request, sentence, "database_away", HTTPStatus.SERVICE_UNAVAILABLE)
+        answer["Retry-After"] = _AGAIN_IN_SECONDS
+        return answer
     if request.path.startswith(API):
         return _problem(
             _("The server could not do this. Try again; if it stays, tell your administrator."), "error", 500
         )
     return defaults.server_error(request)
+
+
+def _outage(request: HttpRequest, sentence: str, code: str, status: HTTPStatus) -> HttpResponseBase:
+    if request.path.startswith(API):
+        return _problem(sentence, code, status)
+    if not request.accepts("text/html"):
+        return JsonResponse({"error": sentence, "code": code}, status=status)
+    # Without the request, whose session may be what could not be read.
+    return render(None, "500.html", {"sentence": sentence, "status": int(status)}, status=status)
 
 
 def _problem(sentence: str, code: str, status: int) -> JsonResponse:

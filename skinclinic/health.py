@@ -91,7 +91,7 @@ def _worker() -> bool:
     except Exception:
         # The cache is the broker's server: its client's errors mean that it is gone.
         return False
-    return seen is not None and timezone.now() - seen < LONGEST_HEARTBEAT_AGE
+    return seen is not None and abs(timezone.now() - seen) < LONGEST_HEARTBEAT_AGE
 
 
 def _queue() -> bool:

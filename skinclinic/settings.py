@@ -143,7 +143,12 @@ def _broker_url(url: str) -> str:
 
 
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {
+        "BACKEND": "skinclinic.cache.ForgetfulCache",
+        "LOCATION": REDIS_URL,
+        # A server that does not answer costs a page this much and no more.
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+    }
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
@@ -159,7 +164,7 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # A web request must not hang on a broker that is down: the sweep re-sends what was not sent.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 1,
-    "socket_timeout": 5,
+    "socket_timeout": 3,
     "visibility_timeout": 600,
     # One try, then the sweep; without these Kombu goes on for six seconds while the one who uploads waits.
     "max_retries": 1,
@@ -172,27 +177,31 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "queue_order_strategy": "priority",
 }
 CELERY_TASK_PUBLISH_RETRY = False
+CELERY_BEAT_SCHEDULER = "skinclinic.beat:EvenScheduler"
+# So that they do not pile up while no worker runs. Far longer than the intervals, because the worker judges by its own
+# clock: one that runs ahead of beat's would drop every sweep.
+_FORGOTTEN_AFTER = 300
 CELERY_BEAT_SCHEDULE = {
-    # Both pass by a long routine queue, and do not pile up while no worker runs.
+    # Both pass by a long routine queue.
     "sweep-predictions": {
         "task": "cases.tasks.sweep_predictions",
         "schedule": 15.0,
-        "options": {"queue": "urgent", "expires": 15},
+        "options": {"queue": "urgent", "expires": _FORGOTTEN_AFTER},
     },
     "sweep-training": {
         "task": "training.tasks.sweep",
         "schedule": 30.0,
-        "options": {"queue": "urgent", "expires": 30},
+        "options": {"queue": "urgent", "expires": _FORGOTTEN_AFTER},
     },
     "sweep-mail": {
         "task": "cases.tasks.sweep_mail",
         "schedule": 30.0,
-        "options": {"queue": "background", "expires": 30},
+        "options": {"queue": "background", "expires": _FORGOTTEN_AFTER},
     },
     "sweep-overdue": {
         "task": "cases.tasks.sweep_overdue",
         "schedule": 300.0,
-        "options": {"queue": "background", "expires": 300},
+        "options": {"queue": "background", "expires": _FORGOTTEN_AFTER},
     },
     "sweep-kept-answers": {
         "task": "cases.tasks.sweep_kept_answers",
@@ -207,7 +216,7 @@ CELERY_BEAT_SCHEDULE = {
     "worker-heartbeat": {
         "task": "cases.tasks.record_heartbeat",
         "schedule": 10.0,
-        "options": {"queue": "urgent", "expires": 10},
+        "options": {"queue": "urgent", "expires": _FORGOTTEN_AFTER},
     },
 }
 
@@ -354,7 +363,7 @@ FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 FILE_UPLOAD_HANDLERS = [
     "cases.uploads.SizeLimitHandler",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+    "cases.uploads.SpoolHandler",
 ]
 FILE_UPLOAD_TEMP_DIR = env.str("UPLOAD_TEMP_DIR", default="") or None
 WHITENOISE_MANIFEST_STRICT = False

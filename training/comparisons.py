@@ -5,7 +5,7 @@ the sweep when a worker was lost.
 """
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from cases import leases
 from inference import registry
 from inference.bundle import BundleError
 from inference.models import COMPARISON_PENDING, Comparison, ComparisonState, ModelVersion
@@ -118,7 +119,7 @@ def run_now(
 def sweep() -> int:
     """Sends again what waits too long or lost its worker, gives up what failed too often; returns their number."""
     now = timezone.now()
-    lost = Q(state=ComparisonState.RUNNING, lease_until__lt=now)
+    lost = _lost(now)
     given_up = Comparison.objects.filter(lost, attempts__gte=MAX_ATTEMPTS).update(
         state=ComparisonState.FAILED,
         reason=_("The computation stopped three times without a result."),
@@ -126,9 +127,9 @@ def sweep() -> int:
         claim_token=None,
         lease_until=None,
     )
-    waiting = Comparison.objects.filter(lost | Q(state=ComparisonState.QUEUED, at__lt=now - RESEND_AFTER)).values_list(
-        "id", flat=True
-    )
+    waiting = Comparison.objects.filter(
+        lost | Q(state=ComparisonState.QUEUED) & leases.waits_since("at", now, RESEND_AFTER)
+    ).values_list("id", flat=True)
     return given_up + sum(queue.tell(TASK, each) for each in waiting)
 
 
@@ -194,11 +195,16 @@ class _RowReport(Report):
             raise _Lost
 
 
+def _lost(now: datetime) -> Q:
+    """Running, and its worker is gone."""
+    return Q(state=ComparisonState.RUNNING) & leases.ended(now, LEASE)
+
+
 def _claim(comparison_id: UUID) -> Comparison | None:
     now, token = timezone.now(), uuid4()
     changed = (
         Comparison.objects.filter(id=comparison_id, attempts__lt=MAX_ATTEMPTS)
-        .filter(Q(state=ComparisonState.QUEUED) | Q(state=ComparisonState.RUNNING, lease_until__lt=now))
+        .filter(Q(state=ComparisonState.QUEUED) | _lost(now))
         .update(state=ComparisonState.RUNNING, claim_token=token, lease_until=now + LEASE, attempts=F("attempts") + 1)
     )
     if not changed:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Clinic, User
-from cases import notifications
+from cases import leases, notifications
 from cases.models import NotificationKind
 from inference.bundle import NAME
 from inference.models import ModelVersion
@@ -121,7 +121,7 @@ def again(run: TrainingRun) -> bool:
 def claim(run_id: UUID) -> TrainingRun | None:
     """Takes a queued run, or one whose lease has run out; None if another has it, or another run is at work."""
     now, token = timezone.now(), uuid4()
-    lost = Q(state=RUNNING, lease_until__lt=now)
+    lost = Q(state=RUNNING) & leases.ended(now, LEASE)
     try:
         with transaction.atomic():
             changed = (
@@ -187,12 +187,13 @@ def hand_back(run: TrainingRun, *, counts: bool) -> bool:
 def sweep() -> int:
     """Sends again what waits too long or lost its worker, ends what failed too often; returns their number."""
     now = timezone.now()
-    lost = TrainingRun.objects.filter(lease_until__lt=now)
+    is_lost = leases.ended(now, LEASE)
+    lost = TrainingRun.objects.filter(is_lost)
     ended = {"finished_at": now, "claim_token": None, "lease_until": None, "ends_at": None}
     stopped = lost.filter(state=CANCELLING).update(state=CANCELLED, **ended)
     stopped += lost.filter(state=RUNNING, attempts__gte=MAX_ATTEMPTS).update(state=FAILED, reason=_gave_up(), **ended)
     waiting = TrainingRun.objects.filter(
-        Q(state=RUNNING, lease_until__lt=now) | Q(state=QUEUED, at__lt=now - RESEND_AFTER)
+        Q(state=RUNNING) & is_lost | Q(state=QUEUED) & leases.waits_since("at", now, RESEND_AFTER)
     ).order_by("at", "id")
     return stopped + sum(queue.tell(TASK, run_id) for run_id in waiting.values_list("id", flat=True)[:1])
 

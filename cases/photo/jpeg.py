@@ -17,6 +17,9 @@ _APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 # A marker with content, or the end. Between segments fill bytes and stray ones are skipped; within a scan FF00 is a
 # stuffed FF and FFD0-FFD7 are restart markers, both part of the pixels.
 _MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")
+# Each scan of a progressive picture passes over all pixels, so a small file with thousands would keep the decoder busy
+# for minutes. Encoders write 10 to 30.
+MOST_SCANS = 100
 _JFIF_BYTES = 14  # without the thumbnail that may follow
 _ADOBE_BYTES = 12
 
@@ -27,18 +30,18 @@ def without_metadata(data: bytes) -> tuple[bytes, int]:
     Kept: the pixels as they are, the ICC profile, JFIF's and Adobe's notes on colours.
 
     Raises:
-        Damaged: `data` is no JPEG, a segment reaches beyond its end, or there is no end marker: something is missing
-            then, and what hangs on behind could not be told from pixels.
+        Damaged: `data` is no JPEG, a segment reaches beyond its end, there are more than MOST_SCANS scans, or there is
+            no end marker: something is missing then, and what hangs on behind could not be told from pixels.
     """
     if not data.startswith(_SOI):
         raise Damaged("no start marker")
     # The scans are most of the file: they are looked at where they lie and copied once, when all is joined.
-    scans = memoryview(data)
+    pixels = memoryview(data)
     kept: list[bytes | memoryview] = []
-    orientation, position, in_scan = 1, len(_SOI), False
+    orientation, position, in_scan, scans = 1, len(_SOI), False, 0
     while found := _MARKER.search(data, position):
         if in_scan:
-            kept.append(scans[position : found.start()])
+            kept.append(pixels[position : found.start()])
         code = data[found.start() + 1]
         position = found.end()
         if code == _EOI[1]:
@@ -49,6 +52,9 @@ def without_metadata(data: bytes) -> tuple[bytes, int]:
         payload = _payload(data, position)
         position += 2 + len(payload)
         in_scan = code == _SOS
+        scans += in_scan
+        if scans > MOST_SCANS:
+            raise Damaged("too many scans")
         if code == _APP1 and payload.startswith(b"Exif\0\0") and orientation == 1:
             orientation = exif.orientation(payload[6:])
         payload_kept = _kept(code, payload)

@@ -1,35 +1,22 @@
-"""From the bytes that were sent to what the record keeps: one decode for everything.
-
-Order matters: type and limits are judged by the header alone, before a single pixel is decoded, so that a small file
-that unfolds into gigabytes is refused for the price of its header.
-"""
+"""From the bytes that were sent to what the record keeps: one decode for everything."""
 
 import io
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import structlog
 from django.conf import settings
 from django.utils.translation import gettext as _
-from PIL import Image, ImageCms, ImageOps
-from pillow_heif import register_heif_opener
+from PIL import Image, ImageCms
 
-from cases.photo import chunked, jpeg, likeness, quality, remarks
+from cases.photo import apart, chunked, decoding, jpeg, likeness, quality, remarks
+from cases.photo.decoding import FULL_COLOUR, UPRIGHT_SIDE, Decoded, Limits, Unfit, as_jpeg, shrunk
 from cases.photo.errors import Animated, Damaged, PhotoRefused
 
 log = structlog.get_logger(__name__)
-register_heif_opener(thumbnails=False)
 
-# Short side of the upright copy in pixels: twice what networks of 224-260 px look at.
-UPRIGHT_SIDE = 512
 THUMBNAIL_SIDE = 320
-# A strip is no photo of a lesion, and its upright copy would be as long as it is.
-MOST_ELONGATED = 6
-_UPRIGHT_QUALITY, _THUMBNAIL_QUALITY, _CONVERTED_QUALITY = 92, 80, 95
-_FULL_COLOUR = "4:4:4"
+_UPRIGHT_QUALITY, _THUMBNAIL_QUALITY = 92, 80
 _UPRIGHT = 1
 # What EXIF orientation asks for, and which values leave width and height where they are.
 _TURNS = {
@@ -42,8 +29,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _KEEPS_SIDES = {1, 2, 3, 4}
-# How copies are scaled: the model's as truly as can be, the thumbnail at two thirds of the time.
-_FOR_THE_MODEL, _FOR_A_LOOK = Image.Resampling.BICUBIC, Image.Resampling.HAMMING
+# The model's copy is scaled as truly as can be, the thumbnail at two thirds of the time.
+_FOR_A_LOOK = Image.Resampling.HAMMING
 _SRGB = ImageCms.createProfile("sRGB")
 
 
@@ -58,16 +45,14 @@ class Format:
     strip: Callable[[bytes], tuple[bytes, int]] | None
 
 
-JPEG = Format("JPEG", "image/jpeg", "jpg", jpeg.without_metadata)
+JPEG = Format(decoding.JPEG, "image/jpeg", "jpg", jpeg.without_metadata)
 PNG = Format("PNG", "image/png", "png", chunked.png_without_metadata)
 WEBP = Format("WEBP", "image/webp", "webp", chunked.webp_without_metadata)
-HEIC = Format("HEIF", "image/heic", "heic", None)
-AVIF = Format("AVIF", "image/avif", "avif", None)
-TIFF = Format("TIFF", "image/tiff", "tif", None)
-BMP = Format("BMP", "image/bmp", "bmp", None)
+HEIC = Format(decoding.HEIF, "image/heic", "heic", None)
+AVIF = Format(decoding.AVIF, "image/avif", "avif", None)
+TIFF = Format(decoding.TIFF, "image/tiff", "tif", None)
+BMP = Format(decoding.BMP, "image/bmp", "bmp", None)
 
-# Cameras write their raw formats as TIFF with other pictures beside a small one: the tags for these, and DNG's version.
-_RAW_TAGS = {330, 50706}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 # Pictures and documents that people do send; naming them makes the refusal clear.
 _UNSUPPORTED = [
@@ -108,27 +93,22 @@ def read(data: bytes, name: str) -> Picture:
         raise _animated(name) from error
     except Damaged as error:
         raise _broken(name) from error
-    with _open(clean, form, name) as file:
-        stated_size = file.size
-        _check_size(stated_size, name)
-        several = _has_several(file, form, name)
-        picture = _decode(file, form, name)
-    if form.strip is None:
-        # Decoding has turned it upright already.
-        stated_size, clean, form = picture.size, _converted(picture), JPEG
-    upright = _upright(picture, orientation)
-    width, height = stated_size if orientation in _KEEPS_SIDES else stated_size[::-1]
+    decoded = _decoded(clean, form, name)
+    if decoded.jpeg:
+        clean, form = decoded.jpeg, JPEG
+    upright = _upright(decoded.picture, orientation)
+    width, height = decoded.size if orientation in _KEEPS_SIDES else decoded.size[::-1]
     scores = quality.parts(upright, min(width, height))
     return Picture(
         original=clean,
         content_type=form.content_type,
         extension=form.extension,
-        upright=_as_jpeg(upright, quality=_UPRIGHT_QUALITY, subsampling=_FULL_COLOUR),
-        thumbnail=_as_jpeg(_shrunk(upright, THUMBNAIL_SIDE, _FOR_A_LOOK), quality=_THUMBNAIL_QUALITY),
+        upright=as_jpeg(upright, quality=_UPRIGHT_QUALITY, subsampling=FULL_COLOUR),
+        thumbnail=as_jpeg(shrunk(upright, THUMBNAIL_SIDE, _FOR_A_LOOK), quality=_THUMBNAIL_QUALITY),
         width=width,
         height=height,
         quality=scores,
-        remarks=remarks.of_quality(scores, min(width, height)) + ["several_pictures"] * several,
+        remarks=remarks.of_quality(scores, min(width, height)) + ["several_pictures"] * decoded.several,
         look=likeness.look(upright),
     )
 
@@ -166,111 +146,26 @@ def sniff(data: bytes, name: str) -> Format:
     )
 
 
-def _open(data: bytes, form: Format, name: str) -> Image.Image:
-    """The file with its header read and nothing decoded."""
+def _decoded(data: bytes, form: Format, name: str) -> Decoded:
+    """The pixels; a JPEG's are decoded here, all others in a process of their own (apart.py says why)."""
+    decode = decoding.decoded if form is JPEG else apart.decoded
+    limits = Limits(settings.PHOTO_MAX_PIXELS, settings.PHOTO_MIN_SIDE)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(io.BytesIO(data), formats=[form.pillow])
-    except Image.DecompressionBombError as error:
-        raise _too_many_pixels(name) from error
-    except MemoryError:
-        raise
-    except Exception as error:
-        # Decoders let errors of a dozen kinds through for damaged files; each means the same here.
-        raise _broken(name) from error
-
-
-def _has_several(file: Image.Image, form: Format, name: str) -> bool:
-    """Whether the file holds more pictures than the main one, of which alone is taken; nothing is decoded.
-
-    Raises:
-        PhotoRefused: it is a raw file, whose first picture is a small preview, or animated.
-    """
-    if form is TIFF:
-        if _RAW_TAGS & set(file.tag_v2):  # type: ignore[attr-defined]
-            raise _unsupported(name, _("a raw photo"))
-        # Counting them all would walk through as many as somebody has put in.
-        try:
-            file.seek(1)
-        except EOFError:
-            return False
-        file.seek(0)
-        return True
-    several = getattr(file, "n_frames", 1) > 1
-    if several and form is AVIF:
-        raise _animated(name)
-    return several
-
-
-def _check_size(size: tuple[int, int], name: str) -> None:
-    short, long = sorted(size)
-    if short * long > settings.PHOTO_MAX_PIXELS:
-        raise _too_many_pixels(name)
-    if short < settings.PHOTO_MIN_SIDE:
-        raise PhotoRefused(
-            _(
-                "“%(name)s” is too small: %(width)s × %(height)s pixels, and the shorter side needs %(least)s. "
-                "Send the photo as the camera took it."
-            )
-            % {"name": name, "width": size[0], "height": size[1], "least": settings.PHOTO_MIN_SIDE},
-            "too_small",
-        )
-    if long > short * MOST_ELONGATED:
-        raise PhotoRefused(
-            _("“%(name)s” is a long strip: %(width)s × %(height)s pixels. Send a photo of the lesion.")
-            % {"name": name, "width": size[0], "height": size[1]},
-            "strip",
-        )
-
-
-def _decode(file: Image.Image, form: Format, name: str) -> Image.Image:
-    """The pixels; of a large JPEG only as many as the upright copy needs, which is four times as fast."""
-    try:
-        if form is JPEG:
-            file.draft(None, (UPRIGHT_SIDE, UPRIGHT_SIDE))
-        file.load()
-        if form.strip is None:
-            ImageOps.exif_transpose(file, in_place=True)
-        return _eight_bit(file)
-    except MemoryError:
-        raise
-    except Exception as error:
-        log.info("photo_undecodable", format=form.pillow, error=type(error).__name__)
-        raise _broken(name) from error
-
-
-def _eight_bit(picture: Image.Image) -> Image.Image:
-    """In a mode that can be scaled and that colour profiles know: L, RGB or CMYK; transparency lies on white."""
-    if picture.mode.startswith(("I", "F")):
-        # 16 bit a pixel: Pillow would clip instead of scale.
-        grey = np.asarray(picture).astype(np.float32) / 257
-        return Image.fromarray(grey.clip(0, 255).astype(np.uint8))
-    if picture.has_transparency_data:
-        layer = picture.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        white.alpha_composite(layer)
-        flat = white.convert("RGB")
-    else:
-        flat = picture if picture.mode in ("L", "RGB", "CMYK") else picture.convert("RGB")
-    flat.info["icc_profile"] = picture.info.get("icc_profile")
-    return flat
+        return decode(data, form.pillow, limits)
+    except Unfit as unfit:
+        if unfit.code == "broken":
+            log.info("photo_undecodable", format=form.pillow, error=type(unfit.__cause__).__name__)
+        raise _unfit(unfit, name) from unfit
+    except apart.Lost as lost:
+        log.warning("decoder_lost", format=form.pillow, how=str(lost))
+        raise _broken(name) from lost
 
 
 def _upright(picture: Image.Image, orientation: int) -> Image.Image:
     """The model's copy: scaled, sRGB, turned; in this order, because each step is cheaper on fewer pixels."""
-    small = _in_srgb(_shrunk(picture, UPRIGHT_SIDE, _FOR_THE_MODEL), picture.info.get("icc_profile"))
+    small = _in_srgb(shrunk(picture, UPRIGHT_SIDE), picture.info.get("icc_profile"))
     turn = _TURNS.get(orientation)
     return small if turn is None else small.transpose(turn)
-
-
-def _shrunk(picture: Image.Image, short_side: int, how: Image.Resampling) -> Image.Image:
-    """`picture` with its shorter side at most `short_side`; never enlarged."""
-    scale = short_side / min(picture.size)
-    if scale >= 1:
-        return picture
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    return picture.resize(size, how, reducing_gap=2.0)
 
 
 def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
@@ -284,24 +179,6 @@ def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
             if converted is not None:
                 return converted
     return picture.convert("RGB")
-
-
-def _converted(picture: Image.Image) -> bytes:
-    """A photo that is not kept as it came, as JPEG, once; its colour profile stays."""
-    return _as_jpeg(
-        picture if picture.mode in ("L", "RGB") else picture.convert("RGB"),
-        quality=_CONVERTED_QUALITY,
-        subsampling=_FULL_COLOUR,
-        icc_profile=picture.info.get("icc_profile"),
-    )
-
-
-def _as_jpeg(picture: Image.Image, **options: Any) -> bytes:
-    out = io.BytesIO()
-    # Pillow would otherwise write the comment and the profile that the source brought along.
-    picture.info = {}
-    picture.save(out, "JPEG", **options)
-    return out.getvalue()
 
 
 def _unsupported(name: str, kind: str) -> PhotoRefused:
@@ -322,6 +199,33 @@ def _broken(name: str) -> PhotoRefused:
     return PhotoRefused(
         _("“%(name)s” is broken or incomplete. Send it again, or take the photo again.") % {"name": name}, "broken"
     )
+
+
+def _unfit(unfit: Unfit, name: str) -> PhotoRefused:
+    """In a sentence."""
+    if unfit.code == "raw":
+        return _unsupported(name, _("a raw photo"))
+    if unfit.code == "animated":
+        return _animated(name)
+    if unfit.code == "too_many_pixels":
+        return _too_many_pixels(name)
+    width, height = unfit.size
+    if unfit.code == "too_small":
+        return PhotoRefused(
+            _(
+                "“%(name)s” is too small: %(width)s × %(height)s pixels, and the shorter side needs %(least)s. "
+                "Send the photo as the camera took it."
+            )
+            % {"name": name, "width": width, "height": height, "least": settings.PHOTO_MIN_SIDE},
+            unfit.code,
+        )
+    if unfit.code == "strip":
+        return PhotoRefused(
+            _("“%(name)s” is a long strip: %(width)s × %(height)s pixels. Send a photo of the lesion.")
+            % {"name": name, "width": width, "height": height},
+            unfit.code,
+        )
+    return _broken(name)
 
 
 def _too_many_pixels(name: str) -> PhotoRefused:

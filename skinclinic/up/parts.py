@@ -174,7 +174,7 @@ def trainer(var: Path, env: dict[str, str]) -> Part:
 
 def beat(var: Path, env: dict[str, str]) -> Part:
     """The clock: sweeps and heartbeats."""
-    command = [sys.executable, *_CELERY, "beat", "--loglevel", "INFO", "--schedule", str(var / "run" / "beat")]
+    command = [sys.executable, *_CELERY, "beat", "--loglevel", "INFO"]
     return _flagged("beat", command, env, var)
 
 

@@ -132,7 +132,8 @@ def test_nothing_readable_is_stored(alma, api):
     assert not [word for word in (KEY, "AB-1", "Hor", "1950", str(alma.clinic.id)) if word in stored]
 
 
-def test_a_request_whose_server_died_is_taken_over_without_a_second_record(alma, api):
+@pytest.mark.parametrize("moved", [-LEASE, timedelta(days=1)], ids=["run out", "of a clock that ran ahead"])
+def test_a_request_whose_server_died_is_taken_over_without_a_second_record(alma, api, moved):
     client, body = api(alma.staff), {"patient": str(make_patient(alma).id), "body_site": "nose"}
     # The lesion was made, and the process ended before its answer was kept.
     with mock.patch.object(idempotency.Claim, "keep"):
@@ -140,7 +141,7 @@ def test_a_request_whose_server_died_is_taken_over_without_a_second_record(alma,
     waiting = post(client, "lesions", body)
     assert (waiting.status_code, waiting.json()["code"]) == (409, "idempotency_in_progress")
     assert waiting["Retry-After"] == "1"
-    KeptAnswer.objects.update(lease_until=timezone.now() - LEASE)
+    KeptAnswer.objects.update(lease_until=timezone.now() + moved)
     again = post(client, "lesions", body)
     assert again.json() == made.json()
     assert Lesion.objects.count() == 1

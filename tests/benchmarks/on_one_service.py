@@ -7,9 +7,11 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-from benchmarks import latency, peer, photos, scale, stages
+from benchmarks import chaos, latency, peer, photos, scale, stages
 from benchmarks.options import Options
-from benchmarks.service import running
+
+# The ones that need no more than a second or two beside the product's start.
+FAULTS = ("worker killed with -9 in mid-prediction", "broker flushed", "clock set back")
 
 
 class _Other(BaseHTTPRequestHandler):
@@ -30,10 +32,14 @@ def main() -> None:
     other = HTTPServer(("127.0.0.1", 0), _Other)
     threading.Thread(target=other.serve_forever, daemon=True).start()
     peer.SIZES, stages.SIZES = peer.SIZES[:1], stages.SIZES[:1]
-    with running() as service:
-        service.connect()
-        options = Options(quick=True)
+    options = Options(quick=True)
+    with chaos.ground_of(options) as ground:
+        service = ground.service
+        faults = chaos.measure(ground, options, {name: chaos.FAULTS[name] for name in FAULTS})
+        # The others begin with one worker.
+        service.stop("worker2")
         results = {
+            "chaos": faults,
             "peer": peer.measure(service, f"http://127.0.0.1:{other.server_port}", options),
             "stages": stages.measure(service, options),
             "latency": latency.measure(service, options),

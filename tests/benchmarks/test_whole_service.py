@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from benchmarks.machine import ROOT
+from tests.benchmarks.on_one_service import FAULTS
 
 
 @pytest.mark.one_pair
@@ -19,11 +20,13 @@ def test_the_whole_service_is_measured() -> None:
         env=environment | {"NO_BOOTSTRAP": "1", "DJANGO_SETTINGS_MODULE": "skinclinic.settings"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     results = json.loads(done.stdout)
+    assert [each for each in results["chaos"]["verdicts"] if not each["met"]] == []
+    assert [each["photos"] > 0 for each in results["chaos"]["faults"]] == [True] * len(FAULTS)
     figures = {each["what"]: each["value"] for result in results.values() for each in result["figures"]}
     # What takes less than a tick of the processor's clock may show as nothing.
     stages = {each["what"] for each in results["stages"]["figures"]}

@@ -6,11 +6,12 @@ import struct
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
+from pillow_heif import register_heif_opener
 
 from cases import intake
 from cases.intake import PhotoRefused
 from cases.models import LesionImage
-from cases.photo import chunked
+from cases.photo import apart, chunked, decoding
 from tests.cases import pictures
 from tests.cast import make_case
 
@@ -47,6 +48,13 @@ REAL = [
 ]
 # The case is the same for all examples; only its photos differ.
 often = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture(autouse=True)
+def _decoders_in_this_process(monkeypatch):
+    """Some hundred processes would take half a minute; tests/cases/test_decoders.py has what they are for."""
+    register_heif_opener(thumbnails=False)
+    monkeypatch.setattr(apart, "decoded", decoding.decoded)
 
 
 @pytest.fixture

@@ -84,7 +84,6 @@ class Production:
 
     def _command(self, name: str) -> list[str]:
         program, *rest = COMPOSE["services"][name]["command"]
-        rest = [str(self.var / "beat-schedule") if part == "/tmp/beat-schedule" else part for part in rest]
         return [str(SCRIPTS / program), *rest]
 
     def is_healthy(self, name: str) -> bool:

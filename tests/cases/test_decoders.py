@@ -1,0 +1,60 @@
+"""Decoders that crash, hang or are kept busy: the photo alone is refused, and who asked goes on."""
+
+import sys
+
+import pytest
+
+from cases.photo import apart, jpeg, picture
+from cases.photo.errors import Damaged, PhotoRefused
+from tests.cases import pictures
+
+
+def run_instead(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """Puts a decoder that runs `program` in the place of the real one."""
+    monkeypatch.setattr(apart, "_COMMAND", [sys.executable, "-c", program])
+
+
+@pytest.mark.parametrize(
+    ("program", "how"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "exit code -11"),
+        ("raise MemoryError", "exit code 1"),
+        ("print('{half an answ')", "no answer"),
+    ],
+)
+def test_a_decoder_that_crashes_refuses_its_photo_alone(monkeypatch, program, how):
+    run_instead(monkeypatch, program)
+    with pytest.raises(PhotoRefused) as refused:
+        picture.read(pictures.small_heic(), "a.heic")
+    assert refused.value.code == "broken"
+    assert str(refused.value.__cause__) == how
+
+
+def test_a_decoder_that_hangs_is_ended(monkeypatch):
+    run_instead(monkeypatch, "import time; time.sleep(600)")
+    monkeypatch.setattr(apart, "SECONDS", 0.3)
+    with pytest.raises(PhotoRefused) as refused:
+        picture.read(pictures.as_webp(pictures.drawn(320, 240)), "a.webp")
+    assert "within 0.3 s" in str(refused.value.__cause__)
+
+
+def test_a_decoder_is_told_no_secrets(monkeypatch, tmp_path):
+    monkeypatch.setenv("SECRET_KEY", "not for decoders")
+    seen = tmp_path / "environment"
+    run_instead(monkeypatch, f"import os; open({str(seen)!r}, 'w').write(repr(os.environ))")
+    with pytest.raises(PhotoRefused):
+        picture.read(pictures.small_heic(), "a.heic")
+    assert "not for decoders" not in seen.read_text()
+
+
+def test_a_jpeg_is_decoded_without_another_process(monkeypatch):
+    run_instead(monkeypatch, "raise SystemExit(1)")
+    assert picture.read(pictures.phone_jpeg(), "a.jpg").width
+
+
+def test_a_jpeg_of_endless_scans_is_refused_before_it_is_decoded():
+    data = pictures.as_jpeg(pictures.drawn(320, 240))
+    start = data.index(b"\xff\xda")
+    scan = data[start : data.index(b"\xff", start + 20)]
+    with pytest.raises(Damaged, match="scans"):
+        jpeg.without_metadata(data[:start] + scan * (jpeg.MOST_SCANS + 1) + data[start:])
