@@ -203,7 +203,7 @@ def test_a_training_is_watched_and_cancelled(alma, active, browse_as, monkeypatc
     run = TrainingRun.objects.get()
     with training_worker(run, monkeypatch):
         # Nothing is reloaded by hand: stage, epochs, bar and time left come by themselves.
-        expect(page.get_by_text(re.compile(r"Fold 1 of \d, \d+ of 200"))).to_be_visible(timeout=120_000)
+        expect(page.get_by_text(re.compile(r"Fold \d of \d, \d+ of 200"))).to_be_visible(timeout=120_000)
         expect(page.get_by_text(re.compile("left$"))).to_be_visible()
         bar = page.get_by_role("progressbar", name="Progress")
         shown = float(bar.get_attribute("value") or 0)

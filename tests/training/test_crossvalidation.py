@@ -1,11 +1,13 @@
 """Held-out results must not know the photos they are measured on."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from inference.answers import AnswerEncoding
+from inference.statistics import bootstrap
 from tests.training import drawn
 from training.datasets import decode, load
 from training.predictions import Predictions
@@ -66,9 +68,10 @@ def test_every_photo_is_asked_about_once_and_every_fit_has_a_curve(crossed):
 
 def test_a_measurement_goes_on_where_it_was_broken_off_and_keeps_what_was_said(tmp_path, monkeypatch):
     """By the options of `crossvalidate`: nothing is fitted twice, and what is kept is what was measured."""
-    from training import crossvalidation, train
+    from training import crossvalidation, metrics, train
     from training.classes import describe
 
+    monkeypatch.setattr(metrics, "bootstrap", partial(bootstrap, rounds=4))
     folder = drawn.folder(tmp_path / "data", {"NEV": 6, "MEL": 6}, splits=("train",))
     data = load(folder)
     classes, _unsaid = describe(data.labels)

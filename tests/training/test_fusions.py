@@ -74,7 +74,7 @@ def test_every_slope_is_that_of_its_loss(way, monkeypatch):
 
 
 def test_products_find_what_two_answers_say_together_only():
-    rows = measure_ways(made_up(240), [SHIPPED, Way("products", answers="products", ridge=1.0)])
+    rows = list(measure_ways(made_up(240), [SHIPPED, Way("products", answers="products", ridge=1.0)]))
     assert rows[0]["accuracy_more"] == 0.0
     low, _high = rows[1]["accuracy_more_ci"]
     assert low > 0

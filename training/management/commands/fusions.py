@@ -36,11 +36,13 @@ class Command(BaseCommand):
         except DataError as error:
             raise CommandError(str(error)) from error
         ways = [way for way in WAYS if way is WAYS[0] or options["only"] in way.name]
-        self.stdout.write(f"{'':<36}" + "".join(f"{title:>27}" for _key, title in COLUMNS))
-        rows = measure_ways(case, ways)
-        for row in rows:
-            cells = "".join(f"{_cell(row, key):>27}" for key, _title in COLUMNS)
+        self.stdout.write(f"{'':<36}" + "".join(f"{title:>31}" for _key, title in COLUMNS))
+        rows = []
+        for row in measure_ways(case, ways):
+            rows.append(row)
+            cells = "".join(f"{_cell(row, key):>31}" for key, _title in COLUMNS)
             self.stdout.write(f"{row['name']:<36}{cells}")
+            self.stdout.flush()
         if options["json"]:
             options["json"].parent.mkdir(parents=True, exist_ok=True)
             options["json"].write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
