@@ -85,7 +85,8 @@ class MembershipInline(admin.TabularInline):
         options["queryset"] = self.get_field_queryset(None, db_field, request)
         field = super().formfield_for_foreignkey(db_field, request, **options)
         # Read once for all rows of the table, which would each ask for themselves.
-        field.choices = list(field.choices)
+        if field is not None:
+            field.choices = list(field.choices)  # type: ignore[arg-type]
         return field
 
 

@@ -97,7 +97,8 @@ def ground_of(options: Options) -> Iterator[Ground]:
     """The product under faults, on the services that the environment chooses."""
     with ExitStack() as stack:
         before = dict(os.environ)
-        stack.callback(lambda: (os.environ.clear(), os.environ.update(before)))
+        stack.callback(os.environ.update, before)
+        stack.callback(os.environ.clear)
         chaos = Path(stack.enter_context(TemporaryDirectory(prefix="chaos-")))
         small = stack.enter_context(disk.small_disk(chaos / "disk"))
         guard = stack.enter_context(guarded())
@@ -109,7 +110,12 @@ def ground_of(options: Options) -> Iterator[Ground]:
             redis = stack.enter_context(servers.redis(guard))
             os.environ["REDIS_URL"] = redis.url if redis else os.environ["REDIS_URL"]
         service = stack.enter_context(
-            running(workers=len(WORKERS), **_settings(chaos, small, sqlite=not os.environ.get("DATABASE_URL")))
+            running(
+                workers=len(WORKERS),
+                web=True,
+                beat=True,
+                **_settings(chaos, small, sqlite=not os.environ.get("DATABASE_URL")),
+            )
         )
         service.connect()
         # Django's models can be imported once the process is connected.

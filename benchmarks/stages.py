@@ -141,7 +141,7 @@ def _stages(token: str, work: list[tuple[UUID, bytes]]) -> dict[str, dict[str, f
                 tasks.predict(told.pop())
     scale = len(work) / (len(work) - 2)
     return {
-        part: {name: scale * seconds for name, seconds in watch.seconds.most_common()}
+        part: {name: scale * seconds for name, seconds in sorted(watch.seconds.items(), key=lambda each: -each[1])}
         for part, watch in (("web", web), ("worker", worker))
     }
 

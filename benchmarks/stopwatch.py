@@ -7,7 +7,7 @@ the stack that it finds, so a long call into a library counts in full. Nothing i
 
 import signal
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -25,7 +25,7 @@ class Stopwatch:
 
     def __init__(self, stages: Sequence[tuple[str, Sequence[str]]], rest: str) -> None:
         self.stages, self.rest = stages, rest
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self._known: dict[tuple[str, str], int] = {}
         self._last = 0.0
 

@@ -86,7 +86,7 @@ def find(person: access.Person, case_id: UUID) -> CaseFile | None:
             own_first_opinion=_of("first_opinions", person),
             own_draft=_of("read_drafts", person),
         )
-        .select_related(
+        .select_related(  # type: ignore[misc]  # both are relations of the annotations above
             "created_by", "clinic__ai_stopped_by", "outcome__recorded_by", "own_first_opinion__condition", "own_draft"
         )
         .prefetch_related(
@@ -95,7 +95,7 @@ def find(person: access.Person, case_id: UUID) -> CaseFile | None:
         )
         .order_by(Choice(When(id=case_id, then=Value(0)), default=Value(1)), "-created_at", "-id")
     )
-    cases = list(found[: 1 + MOST_EARLIER])
+    cases: list[Any] = list(found[: 1 + MOST_EARLIER])
     if not cases or cases[0].id != case_id:
         return None
     return CaseFile(cases[0], cases[1:], conditions.known())

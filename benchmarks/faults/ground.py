@@ -86,7 +86,8 @@ class Ground:
         """The same in the background, to `cases` or to new drafts."""
         from uuid6 import uuid7
 
-        pool, begun = ThreadPoolExecutor(2), []
+        pool = ThreadPoolExecutor(2)
+        begun: list[tuple[UUID, Future[None]]] = []
         for case in cases or self.drafts(number):
             photo, shot = uuid7(), self.shot(large=large)
             self.sent[photo] = shot

@@ -85,7 +85,7 @@ def _poisoned(ground: Ground, poison: bytes) -> None:
     ground.send(others)
     (bad,) = ground.send(1)
     image = LesionImage.objects.get(id=bad)
-    with image.derivative.storage.open(image.derivative.name, "wb") as file:
+    with image.derivative.storage.open(str(image.derivative.name), "wb") as file:
         file.write(poison)
     ground.may_fail.add(bad)
     ground.send(others)
