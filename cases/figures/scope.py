@@ -110,7 +110,10 @@ class Scope:
 
     @cached_property
     def active_model(self) -> ModelVersion | None:
-        return registry.active()
+        try:
+            return registry.active()
+        except registry.NoActiveModel:
+            return None
 
     @cached_property
     def asked(self) -> list[Asked]:

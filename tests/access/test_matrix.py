@@ -201,4 +201,7 @@ def test_a_silent_opinion_changes_nothing_that_anyone_sees(world, monkeypatch):
             uncertain=True,
         )
     with_shadow = seen()
-    assert {place for place, answer in before.items() if with_shadow[place] != answer} == set()
+    # A lead's start page counts the signed cases that a newer model would flag, which is a lead's to know.
+    flagged = ("home", rules.LEAD)
+    assert "Signed case that a newer model would flag" in with_shadow[flagged][1]
+    assert {place for place, answer in before.items() if with_shadow[place] != answer} == {flagged}

@@ -189,14 +189,15 @@ def test_the_next_cases_photo_is_fetched_ahead(alma, browse_as):
     with page.expect_response(lambda response: response.url.endswith(coming)) as fetched:
         opened(page, case)
     assert fetched.value.ok
-    # Nothing is reserved by that, and the browser asks for the photo no second time.
+    # Nothing is reserved by that, and the bytes come no second time: the browser asks whether it may show them still,
+    # and counts 300 bytes for an answer without a body.
     assert not Reservation.objects.filter(case=upcoming).exists()
     page.keyboard.press("n")
     expect(page.locator("h1")).to_have_text(upcoming.reference)
     expect(page.locator(".stage-photo")).to_have_js_property("naturalHeight", 480)
     over_the_wire = """path => performance.getEntriesByType("resource")
         .find(entry => entry.name.endsWith(path)).transferSize"""
-    assert page.evaluate(over_the_wire, coming) == 0
+    assert page.evaluate(over_the_wire, coming) in (0, 300)
 
 
 def test_without_a_script_the_photos_are_pictures_and_links(alma, browse_as, browser: Browser, live_server):

@@ -92,6 +92,16 @@ def as_heic(picture: Image.Image | None = None, **options: object) -> bytes:
     return out.getvalue()
 
 
+def heic_of(several: list[Image.Image]) -> bytes:
+    """One file with several pictures, the first of them the main one."""
+    heif = pillow_heif.HeifFile()
+    for each in several:
+        heif.add_from_pillow(each)
+    out = io.BytesIO()
+    heif.save(out, quality=80, primary_index=0)
+    return out.getvalue()
+
+
 @cache
 def small_heic() -> bytes:
     """Small, because encoding HEIC takes seconds."""

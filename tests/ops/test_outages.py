@@ -49,10 +49,12 @@ def test_sweeps_come_evenly_whatever_happens_to_the_time_of_day(monkeypatch: pyt
     monkeypatch.setattr(EvenScheduler, "producer", None)
 
     assert scheduler.tick() == pytest.approx(15)
-    assert sent == ["often", "seldom"]
+    assert sorted(sent) == ["often", "seldom"]
     assert scheduler.tick() == pytest.approx(15)
     for jump in (0, -3600, 3600, 0):
         clocks.day += jump
         clocks.pass_by(15)
         scheduler.tick()
-    assert sent == ["often", "seldom", "often", "often", "often", "often", "seldom"]
+    # Which of two that are due at the same moment comes first does not matter.
+    assert sent[2:5] == ["often"] * 3
+    assert sorted(sent[5:]) == ["often", "seldom"]
