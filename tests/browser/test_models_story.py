@@ -198,12 +198,12 @@ def test_a_training_is_watched_and_cancelled(alma, active, browse_as, monkeypatc
     page.get_by_label("The photos in the folder").check()
     page.get_by_label("Small network").check()
     page.get_by_label("Name of the new model").fill("given-up-1")
-    page.get_by_label("Most epochs").fill("200")
+    page.get_by_label("Most epochs").fill("12")
     page.get_by_role("button", name="Start training").click()
     run = TrainingRun.objects.get()
     with training_worker(run, monkeypatch):
         # Nothing is reloaded by hand: stage, epochs, bar and time left come by themselves.
-        expect(page.get_by_text(re.compile(r"Fold \d of \d, \d+ of 200"))).to_be_visible(timeout=120_000)
+        expect(page.get_by_text(re.compile(r"Fold \d of \d, \d+ of 12"))).to_be_visible(timeout=120_000)
         expect(page.get_by_text(re.compile("left$"))).to_be_visible()
         bar = page.get_by_role("progressbar", name="Progress")
         shown = float(bar.get_attribute("value") or 0)
