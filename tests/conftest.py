@@ -19,6 +19,10 @@ ONE_PAIR = (
     "ops/test_up.py",
     "ops/test_compose.py",
     "ops/test_no_skips.py",
+    "cases/test_decoders.py",
+    "cases/test_intake_leaves_nothing.py",
+    "cases/test_intake_limits.py",
+    "cases/test_intake_metadata.py",
 )
 
 # These do open it, but look at what the browser shows; tests/story walks through the product on both pairs.

@@ -104,6 +104,7 @@ def test_intake_and_refusals(scrape, alma, sign_in):
     assert more("skinclinic_photos_refused_total", "unsupported_type") == 1
 
 
+@pytest.mark.one_pair  # neither database nor broker is asked
 def test_several_processes_add_up(tmp_path: Path) -> None:
     """gunicorn with two processes: all requests are counted, whichever of them answers the scrape."""
     port = free_port()
