@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from accounts.middleware import clinic_of
-from cases import worklist
+from cases import next_case
 from cases.models import Case, LesionImage
 from cases.views.doors import signed_in_person
 
@@ -33,10 +33,10 @@ def next_for(request: HttpRequest, leaving: UUID | None) -> Case | None:
         passed[str(leaving)] = time.time()
     request.session[SESSION_KEY] = dict(list(passed.items())[-MOST:])
     clinic, reader = clinic_of(request), signed_in_person(request)
-    found = worklist.reserve_next(reader, clinic, map(UUID, passed))
+    found = next_case.reserve_next(reader, clinic, map(UUID, passed))
     if found is None and passed:
         request.session[SESSION_KEY] = {}
-        found = worklist.reserve_next(reader, clinic, [leaving] if leaving else [])
+        found = next_case.reserve_next(reader, clinic, [leaving] if leaving else [])
     return found
 
 
@@ -55,7 +55,7 @@ def next_photo(request: HttpRequest, case: Case) -> UUID | None:
     Always the first, never the one that the AI would have shown: what is fetched must not tell what is hidden.
     """
     passed = [case.id, *map(UUID, _passed(request))]
-    coming = worklist.readable_cases(signed_in_person(request), clinic_of(request)).exclude(id__in=passed)
+    coming = next_case.readable_cases(signed_in_person(request), clinic_of(request)).exclude(id__in=passed)
     photos = LesionImage.objects.filter(case=OuterRef("pk"), removed_at__isnull=True).order_by("created_at", "id")
     return coming.values_list(Subquery(photos.values("id")[:1]), flat=True).first()
 

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import Clinic, User
-from cases import access, practice, read_drafts, targets, worklist
+from cases import access, next_case, practice, read_drafts, targets
 from cases.models import Case, CaseState, Read, ReadStage, Urgency
 from inference.statistics import Share
 from skinclinic.start import moments
@@ -21,7 +21,7 @@ def counted(person: User, clinic: Clinic) -> dict[str, QuerySet]:
 
 def part(person: User, clinic: Clinic, found: dict[str, int]) -> Part:
     """Four queries at most."""
-    counts = worklist.readable_counts(person, clinic)
+    counts = next_case.readable_counts(person, clinic)
     cards = [
         card
         for card in (
@@ -46,7 +46,7 @@ def _next(person: User, clinic: Clinic, counts: dict[tuple[ReadStage, Urgency], 
     readable = sum(counts.values())
     if not readable:
         return None
-    found = worklist.readable_cases(person, clinic).select_related("clinic", "lesion__patient").first()
+    found = next_case.readable_cases(person, clinic).select_related("clinic", "lesion__patient").first()
     if found is None:
         return None  # somebody took the last one between the two questions
     left = targets.time_left(found)
@@ -87,7 +87,7 @@ def _stage_address(stage: ReadStage) -> str:
 
 
 def _arbitrations(counts: dict[tuple[ReadStage, Urgency], int]) -> Card | None:
-    """Only leads are given any (`worklist.readable_cases`)."""
+    """Only leads are given any (`next_case.readable_cases`)."""
     number = _of_stage(counts, ReadStage.ARBITRATION)
     if not number:
         return None

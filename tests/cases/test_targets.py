@@ -8,7 +8,7 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
-from cases import escalation, reservations, saved_views, targets, worklist
+from cases import escalation, next_case, reservations, saved_views, targets
 from cases.errors import Refused
 from cases.models import Case, Notification, NotificationKind, Reservation, Urgency
 from tests.cast import make_clinic, waiting_case
@@ -113,9 +113,9 @@ def test_a_reservation_is_renewed_let_go_and_runs_out(alma):
 
 def test_next_passes_by_what_another_reader_is_at(alma):
     first, second = waiting_case(alma), waiting_case(alma)
-    assert worklist.reserve_next(alma.doctor, alma.clinic) == first
-    assert worklist.reserve_next(alma.lead, alma.clinic) == second
-    assert worklist.reserve_next(alma.doctor, alma.clinic) == first  # still theirs
+    assert next_case.reserve_next(alma.doctor, alma.clinic) == first
+    assert next_case.reserve_next(alma.lead, alma.clinic) == second
+    assert next_case.reserve_next(alma.doctor, alma.clinic) == first  # still theirs
 
 
 def test_the_list_says_who_reads(alma, sign_in):
@@ -134,7 +134,7 @@ def test_readers_who_ask_for_the_next_case_at_once_get_different_ones():
     def run(reader):
         try:
             start.wait()
-            got.append(worklist.reserve_next(reader, cast.clinic).id)
+            got.append(next_case.reserve_next(reader, cast.clinic).id)
         finally:
             connection.close()
 
