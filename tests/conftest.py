@@ -15,6 +15,7 @@ import pytest
 ONE_PAIR = (
     "training",
     "benchmarks",
+    "inference",
     "ops/test_bootstrap.py",
     "ops/test_up.py",
     "ops/test_compose.py",
@@ -28,6 +29,18 @@ ONE_PAIR = (
 # These do open it, but look at what the browser shows; tests/story walks through the product on both pairs.
 ONE_PAIR_OF_PAGES = ("browser",)
 
+# Few tests that take long each. A file stays on one process, so begun last these would leave the other one idle.
+FIRST = (
+    "browser/test_models_story.py",
+    "access/test_budgets.py",
+    "benchmarks",
+    "ops/test_production_processes.py",
+    "training",
+    "story",
+    "browser",
+    "ops",
+)
+
 pytest_plugins = ["tests.fixtures", "tests.no_skips"]
 
 
@@ -38,6 +51,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         shows = [item.path.is_relative_to(here / place) for place in ONE_PAIR_OF_PAGES]
         if any(shows) or (any(is_in) and not item.get_closest_marker("django_db")):
             item.add_marker(pytest.mark.one_pair)
+    items.sort(key=lambda item: _turn(item.path.relative_to(here).as_posix()))
+
+
+def _turn(path: str) -> int:
+    """When a file has its turn: the place of the first in FIRST that it lies in; a stable sort keeps the rest."""
+    return next((turn for turn, place in enumerate(FIRST) if path.startswith(place)), len(FIRST))
 
 
 @pytest.fixture(scope="session")
