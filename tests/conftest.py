@@ -26,8 +26,18 @@ ONE_PAIR = (
     "cases/test_intake_metadata.py",
 )
 
-# These do open it, but look at what the browser shows; tests/story walks through the product on both pairs.
-ONE_PAIR_OF_PAGES = ("browser",)
+# These do open it, but ask what pages show and who may see them; tests/story walks through the product on both pairs,
+# and tests/cases, tests/api and what is left below tests/ops ask the database all that pages ask.
+ONE_PAIR_OF_PAGES = (
+    "browser",
+    "pages",
+    "start",
+    "privacy",
+    "access/test_matrix.py",
+    "admin/test_admin.py",
+    "api/test_document.py",
+    "ops/test_metrics.py",
+)
 
 # Few tests that take long each. A file stays on one process, so begun last these would leave the other one idle.
 FIRST = (

@@ -1,4 +1,4 @@
-"""Every page takes fewer than twelve queries, and the same number for ten rows as for a hundred.
+"""Every page takes fewer than twelve queries, and the same number for ten rows as for forty.
 
 The pages are the doors of tests/access/rules.py, so a new page is held to it without being named here. Session, person
 and roles, which every page asks for, are three of the twelve.
@@ -19,7 +19,7 @@ from tests.access.doors import DOORS, World, knock, open_world
 from tests.access.rules import ALL_RULES, Rule
 
 MOST = 11
-FEW, MANY = 10, 100
+FEW, MANY = 10, 40
 # Those that are over, known and not to grow: all that is known of a model, eight figures in one, a person's admin page,
 # and the audit log's own pages, which ask for each entry's person and record.
 OVER = {"model_detail": 28, "figures": 14, "admin:accounts_user_change": 20}

@@ -30,7 +30,7 @@ def test_the_whole_service_is_measured() -> None:
     figures = {each["what"]: each["value"] for result in results.values() for each in result["figures"]}
     # What takes less than a tick of the processor's clock may show as nothing.
     stages = {each["what"] for each in results["stages"]["figures"]}
-    assert {"76 KB: web: photo: decoded", "76 KB: worker: network", "76 KB: worker process, all of it"} <= stages
+    assert {"76 KB: worker: network", "76 KB: worker process, all of it"} <= stages
     assert all(value > 0 for what, value in figures.items() if what not in stages)
     assert figures["request start to the API's answer"] < figures["request start to stored result"]
     held = {each["what"]: each["met"] for each in results["scale"]["verdicts"]}
