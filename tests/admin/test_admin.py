@@ -36,46 +36,6 @@ def side(db, tmp_path):
     return make_side("Admin", "Almanova", make_models(), tmp_path / "media")
 
 
-def grow(side, number: int, models: dict) -> None:
-    """Adds `number` of everything to the clinic."""
-    from uuid6 import uuid7
-
-    from cases import outcomes, reads
-
-    for _ in range(number):
-        case = waiting_case(side.cast)
-        Prediction.objects.create(image=case.images.get(), model_version=models["model"])
-        reads.sign(
-            case_id=case.id,
-            reader=side.cast.doctor,
-            read_id=uuid7(),
-            condition=side.condition,
-            certainty="certain",
-            management="discharge",
-            ai_visible=False,
-            newest_seen=None,
-        )
-        outcomes.record(
-            case_id=case.id, by=side.cast.doctor, condition=side.condition, reported_on=timezone.localdate()
-        )
-        ApiToken.objects.create(make_person(side.cast.clinic, Role.INTEGRATION), name="robot")
-
-
-def test_lists_cost_the_same_at_10_and_at_100_rows(side, sign_in, django_assert_max_num_queries):
-    models = {"model": side.model}
-    client = sign_in(side.cast.admin)
-    grow(side, 10, models)
-    costs = {}
-    for name in LISTS:
-        with django_assert_max_num_queries(12) as captured:
-            assert client.get(reverse(f"admin:{name}_changelist")).status_code == 200
-        costs[name] = len(captured)
-    grow(side, 90, models)
-    for name in LISTS:
-        with django_assert_max_num_queries(costs[name]):
-            client.get(reverse(f"admin:{name}_changelist"))
-
-
 class TestStartPage:
     def test_shows_the_own_clinics_figures(self, alma, brno, sign_in, django_assert_max_num_queries):
         model = ModelVersion.objects.create(name="m1", path="x", sha256="1" * 64, classes=[], state="active")

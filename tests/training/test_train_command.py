@@ -109,6 +109,7 @@ def test_evaluate_refuses_a_class_the_model_does_not_know(student, tmp_path):
         call_command("evaluate", data=data, split="val", model=str(student[0] / "bundle"))
 
 
+@pytest.mark.one_pair
 @pytest.mark.django_db
 def test_the_bundle_registers_as_a_candidate_once(student, settings, tmp_path):
     settings.BUNDLE_ROOT = tmp_path
