@@ -209,16 +209,21 @@ def _without_indexes(cursor: Any, table: str) -> Iterator[None]:
 
 
 def _copy(cursor: Any, pattern: models.Model, rows: int, values: dict[str, str]) -> None:
-    """`rows` copies of `pattern`; in the expressions n counts from 1 and p is the number of n's patient."""
+    """`rows` copies of `pattern`; in the expressions n counts from 1 and p is the number of n's patient.
+
+    Reads are copied for signed cases alone: who has read a case is not offered it again.
+    """
     meta = pattern._meta
     columns = [str(field.column) for field in meta.concrete_fields if not getattr(field, "generated", False)]
     chosen = ", ".join(values.get(column, f'pattern."{column}"') for column in columns)
     chosen = chosen.replace("%", "%%")
     named = ", ".join(f'"{column}"' for column in columns)
     people = "n" if isinstance(pattern, Patient | Lesion) else f"(n + {_CASES_A_PATIENT - 1}) / {_CASES_A_PATIENT}"
+    only = "n %% 100 > 3" if isinstance(pattern, Read) else "true"
     cursor.execute(
         f'INSERT INTO "{meta.db_table}" ({named}) SELECT {chosen} FROM "{meta.db_table}" AS pattern, '
-        f"LATERAL (SELECT n, {people} AS p FROM generate_series(1, {rows}) AS n) AS counted WHERE pattern.id = %s",
+        f"LATERAL (SELECT n, {people} AS p FROM generate_series(1, {rows}) AS n) AS counted "
+        f"WHERE pattern.id = %s AND {only}",
         [pattern.pk],
     )
 

@@ -25,7 +25,7 @@ from cases import access, measures, outages, predictions, resemblance
 from cases.errors import Refused, wrong_state
 from cases.models import Case, CaseState, ImageKind, LesionImage
 from cases.models.case import OPEN_STATES
-from cases.photo import picture
+from cases.photo import picture, suspects
 from cases.photo.errors import PhotoRefused
 from cases.storage import save_together
 
@@ -81,7 +81,8 @@ def accept(
     _check_open(case)
     if not even_if_elsewhere:
         _check_patient(case, sha256, by, name)
-    taken = picture.read(data, name)
+    with suspects.first_try(sha256) as is_first:
+        taken = picture.read(data, name, is_trusted=is_first)
     token = uuid4().hex
     stem = f"{FOLDER}/{token[:2]}/{token}"
     original, upright, thumbnail = f"{stem}.{taken.extension}", f"{stem}-upright.jpg", f"{stem}-thumbnail.jpg"

@@ -80,8 +80,11 @@ class Picture:
     look: int | None  # cases/photo/likeness.py
 
 
-def read(data: bytes, name: str) -> Picture:
+def read(data: bytes, name: str, *, is_trusted: bool = True) -> Picture:
     """What is kept of the photo `data`; `name` is what its sender calls it.
+
+    Args:
+        is_trusted: a JPEG may be decoded in this process (suspects.py says which may not).
 
     Raises:
         PhotoRefused: not a picture, unsupported, animated, broken, too small, too large, or a strip.
@@ -93,7 +96,7 @@ def read(data: bytes, name: str) -> Picture:
         raise _animated(name) from error
     except Damaged as error:
         raise _broken(name) from error
-    decoded = _decoded(clean, form, name)
+    decoded = _decoded(clean, form, name, here=form is JPEG and is_trusted)
     if decoded.jpeg:
         clean, form = decoded.jpeg, JPEG
     upright = _upright(decoded.picture, orientation)
@@ -146,9 +149,9 @@ def sniff(data: bytes, name: str) -> Format:
     )
 
 
-def _decoded(data: bytes, form: Format, name: str) -> Decoded:
-    """The pixels; a JPEG's are decoded here, all others in a process of their own (apart.py says why)."""
-    decode = decoding.decoded if form is JPEG else apart.decoded
+def _decoded(data: bytes, form: Format, name: str, *, here: bool) -> Decoded:
+    """The pixels, decoded here or in a process of their own (apart.py says why)."""
+    decode = decoding.decoded if here else apart.decoded
     limits = Limits(settings.PHOTO_MAX_PIXELS, settings.PHOTO_MIN_SIDE)
     try:
         return decode(data, form.pillow, limits)

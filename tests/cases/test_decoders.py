@@ -1,12 +1,17 @@
 """Decoders that crash, hang or are kept busy: the photo alone is refused, and who asked goes on."""
 
+import hashlib
+import io
 import sys
 
 import pytest
+from django.core.cache import cache
 
-from cases.photo import apart, jpeg, picture
+from cases import intake
+from cases.photo import apart, jpeg, picture, suspects
 from cases.photo.errors import Damaged, PhotoRefused
 from tests.cases import pictures
+from tests.cast import make_case
 
 
 def run_instead(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
@@ -50,6 +55,23 @@ def test_a_decoder_is_told_no_secrets(monkeypatch, tmp_path):
 def test_a_jpeg_is_decoded_without_another_process(monkeypatch):
     run_instead(monkeypatch, "raise SystemExit(1)")
     assert picture.read(pictures.phone_jpeg(), "a.jpg").width
+
+
+@pytest.mark.django_db
+def test_a_jpeg_that_took_its_process_along_is_decoded_apart_when_it_comes_again(monkeypatch, alma):
+    run_instead(monkeypatch, "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    case, data = make_case(alma), pictures.phone_jpeg()
+    # What a process that died in the middle of decoding leaves behind.
+    cut_short = suspects.first_try(hashlib.sha256(data).hexdigest())
+    assert cut_short.__enter__()
+    for _again in range(2):
+        with pytest.raises(PhotoRefused) as refused:
+            intake.accept(case, io.BytesIO(data), name="a.jpg", by=alma.staff)
+        assert refused.value.code == "broken"
+    # A process that was stopped for another reason leaves the mark, too: the photo itself is sound.
+    monkeypatch.undo()
+    assert intake.accept(case, io.BytesIO(data), name="a.jpg", by=alma.staff).width
+    assert cache.get(f"decoding:{hashlib.sha256(data).hexdigest()}") is None
 
 
 def test_a_jpeg_of_endless_scans_is_refused_before_it_is_decoded():

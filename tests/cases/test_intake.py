@@ -137,9 +137,9 @@ def test_a_closed_case_takes_no_photo(alma, settings, state):
 def test_a_case_signed_while_the_photo_was_read_takes_no_photo(case, settings, monkeypatch):
     real = intake.picture.read
 
-    def sign_meanwhile(data: bytes, name: str):
+    def sign_meanwhile(data: bytes, name: str, **options):
         Case.objects.filter(id=case.id).update(state=CaseState.SIGNED, signed_at=timezone.now())
-        return real(data, name)
+        return real(data, name, **options)
 
     monkeypatch.setattr(intake.picture, "read", sign_meanwhile)
     with pytest.raises(Refused):
@@ -161,8 +161,8 @@ def test_the_same_photo_at_once_is_one(alma, settings, monkeypatch):
     both_read = threading.Barrier(2, timeout=20)
     real = intake.picture.read
 
-    def read_together(data: bytes, name: str):
-        taken = real(data, name)
+    def read_together(data: bytes, name: str, **options):
+        taken = real(data, name, **options)
         both_read.wait()
         return taken
 
