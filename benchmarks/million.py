@@ -108,8 +108,8 @@ def load(number: int) -> Desk:
                 "finished_at": moment,
             },
         ),
-        (patterns["read"], number, {"id": _id("n", "6"), "case_id": _id("n", "3"), "signed_at": moment}),
     ]
+    reads = {"id": _id("n", "6"), "case_id": _id("n", "3"), "signed_at": moment}
     with transaction.atomic(), connection.cursor() as cursor:
         # Rows that are made from one rule need no foreign key looked up a million times.
         cursor.execute("SET LOCAL session_replication_role = replica")
@@ -118,6 +118,9 @@ def load(number: int) -> Desk:
         for pattern, rows, values in copies:
             with _without_indexes(cursor, pattern._meta.db_table):
                 _copy(cursor, pattern, rows, values)
+        # Who has read a case is not offered it again, so those that wait have none.
+        with _without_indexes(cursor, patterns["read"]._meta.db_table):
+            _copy(cursor, patterns["read"], number, reads, only=f"{_STATE} = 'signed'")
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
     return desk
@@ -208,18 +211,16 @@ def _without_indexes(cursor: Any, table: str) -> Iterator[None]:
         cursor.execute(definition)
 
 
-def _copy(cursor: Any, pattern: models.Model, rows: int, values: dict[str, str]) -> None:
-    """`rows` copies of `pattern`; in the expressions n counts from 1 and p is the number of n's patient.
-
-    Reads are copied for signed cases alone: who has read a case is not offered it again.
+def _copy(cursor: Any, pattern: models.Model, rows: int, values: dict[str, str], only: str = "true") -> None:
+    """Copies of `pattern`, one for each number from 1 to `rows` that `only` holds for; in the expressions it is called n,
+    and p is the number of n's patient.
     """
     meta = pattern._meta
     columns = [str(field.column) for field in meta.concrete_fields if not getattr(field, "generated", False)]
     chosen = ", ".join(values.get(column, f'pattern."{column}"') for column in columns)
-    chosen = chosen.replace("%", "%%")
+    chosen, only = chosen.replace("%", "%%"), only.replace("%", "%%")
     named = ", ".join(f'"{column}"' for column in columns)
     people = "n" if isinstance(pattern, Patient | Lesion) else f"(n + {_CASES_A_PATIENT - 1}) / {_CASES_A_PATIENT}"
-    only = "n %% 100 > 3" if isinstance(pattern, Read) else "true"
     cursor.execute(
         f'INSERT INTO "{meta.db_table}" ({named}) SELECT {chosen} FROM "{meta.db_table}" AS pattern, '
         f"LATERAL (SELECT n, {people} AS p FROM generate_series(1, {rows}) AS n) AS counted "

@@ -49,6 +49,13 @@ def pages(desk: Desk) -> dict[str, Ask]:
     def search(words: str) -> Any:
         return doctor.post("/patients/", {"q": words}, headers={"HX-Request": "true"})
 
+    def next_case() -> Any:
+        """Reserves a case; the page that it leads to is measured as the case page."""
+        answer = doctor.get("/worklist/next/")
+        if not answer.headers.get("Location", "").startswith("/cases/"):
+            raise RuntimeError("no case waits for the doctor")
+        return answer
+
     return {
         "worklist": lambda: doctor.get("/worklist/"),
         "worklist, flagged by the AI": lambda: doctor.get("/worklist/?tab=waiting&ai=flagged"),
@@ -57,9 +64,7 @@ def pages(desk: Desk) -> dict[str, Ask]:
         "patient search by name": lambda: search(chance.choice(names)),
         "patient search by two letters": lambda: search(chance.choice(("no", "ma", "be"))),
         "patient search by MRN": lambda: search(f"M{chance.randrange(1, 90)}"),
-        # Reserves a case, and lets the one before go on: the list's own way to the next reader.
-        # The page it leads to is measured as the case page.
-        "next case": lambda: doctor.get("/worklist/next/"),
+        "next case": next_case,
         "figures, flow": lambda: doctor.get("/figures/?show=flow"),
         "figures, agreement": lambda: doctor.get("/figures/?show=agreement"),
         "case page": lambda: doctor.get(f"/cases/{chance.choice(ids)}/"),

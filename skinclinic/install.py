@@ -186,7 +186,7 @@ def _install(venv: Path, layer: str, log: Path, keep_open: int) -> None:
         "--require-hashes",
         "--no-user",
     ]
-    # Python compiles what it imports when it imports it; all of TensorFlow at once takes half of a minute.
+    # Python compiles what it imports when it imports it, and most of what is installed never is.
     command += [
         "--no-compile",
         "--no-input",

@@ -32,10 +32,8 @@ ONE_PAIR_OF_PAGES = (
     "browser",
     "pages",
     "start",
-    "privacy",
     "access/test_matrix.py",
     "admin/test_admin.py",
-    "api/test_document.py",
     "ops/test_metrics.py",
 )
 

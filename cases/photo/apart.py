@@ -1,9 +1,10 @@
 """Decoding in a process of its own: a decoder that crashes, hangs or eats memory takes nobody else along.
 
 JPEG, which nearly all photos are, is decoded where it is asked for: its decoder is small and has been attacked for
-thirty years. Those of all other formats are larger or younger, and a photo in these bears the 0.15 s of the processor
-that a new process costs (decoding a HEIC photo of 12 megapixels takes more than a second anyway). The process gets the
-bytes and the limits, and neither the service's secrets nor Django.
+thirty years (suspects.py tells which photo crashed it all the same). Those of all other formats are larger or younger,
+and a photo in these bears the 0.15 s of the processor that a new process costs (decoding a HEIC photo of 12 megapixels
+takes more than a second anyway). The process gets the bytes and the limits, and neither the service's secrets nor
+Django.
 
 Sent: the photo, on standard input. Answered: a line of JSON, then the bytes whose lengths it names.
 """

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from benchmarks import chaos, latency, peer, photos, scale, stages
 from benchmarks.options import Options
 
-# One that needs no more than a second or two beside the product's start.
-FAULTS = ("broker flushed",)
+# The ones that need no more than a second or two beside the product's start.
+FAULTS = ("worker killed with -9 in mid-prediction", "broker flushed", "clock set back")
 
 
 class _Other(BaseHTTPRequestHandler):

@@ -77,12 +77,12 @@ def active(held_out, tmp_path) -> ModelVersion:
 
 
 def looks_right(page: Page) -> None:
-    """Nothing sticks out at the side, at a desk and on a phone, and axe finds nothing."""
+    """Nothing sticks out at the side, and nothing that axe finds, at a desk and on a phone."""
     for size in (PHONE, DESK):
         page.set_viewport_size(size)
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    found = [f"{each['id']}: {each['nodes'][0]['html']}" for each in Axe().run(page).response["violations"]]
-    assert found == []
+        found = [f"{each['id']}: {each['nodes'][0]['html']}" for each in Axe().run(page).response["violations"]]
+        assert found == []
 
 
 def new_photo(cast, seed: int, patient: Patient | None = None) -> Case:
