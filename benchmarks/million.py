@@ -212,8 +212,9 @@ def _without_indexes(cursor: Any, table: str) -> Iterator[None]:
 
 
 def _copy(cursor: Any, pattern: models.Model, rows: int, values: dict[str, str], only: str = "true") -> None:
-    """Copies of `pattern`, one for each number from 1 to `rows` that `only` holds for; in the expressions it is called n,
-    and p is the number of n's patient.
+    """Copies of `pattern`, one for each number from 1 to `rows` that `only` holds for.
+
+    In the expressions the number is called n, and p is the number of n's patient.
     """
     meta = pattern._meta
     columns = [str(field.column) for field in meta.concrete_fields if not getattr(field, "generated", False)]
