@@ -73,8 +73,9 @@ def search(patients: QuerySet[Patient], text: str) -> QuerySet[Patient]:
     # Each way by its own index, first: as one condition, PostgreSQL walks the list in its order, and it may be long
     # until the first one comes. Where very many match, it comes soon.
     one, *others = (patients.filter(way).order_by().values_list("id", flat=True) for way in ways)
-    ids = list(one.union(*others, all=True)[: MANY + 1])
-    return patients.filter(id__in=set(ids)) if len(ids) <= MANY else patients.filter(reduce(or_, ways))
+    found = one.union(*others, all=True)
+    are_many = found[: MANY + 1].count() > MANY
+    return patients.filter(reduce(or_, ways)) if are_many else patients.filter(id__in=found)
 
 
 def with_cases(patients: QuerySet[Patient]) -> QuerySet[Patient]:

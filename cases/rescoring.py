@@ -189,21 +189,30 @@ def newly_flagged(person: access.Person, clinic: Clinic, version: ModelVersion) 
 
 def to_look_at(person: access.Person, clinic: Clinic) -> QuerySet[Case]:
     """The clinic's signed cases that a model in use or on trial would flag and that nobody has looked at since."""
-    seen = SecondLook.objects.filter(case=OuterRef("image__case"), model_version=OuterRef("model_version"))
-    urgent = Prediction.every.filter(
-        ~Exists(seen),
-        image__case=OuterRef("pk"),
-        image__removed_at__isnull=True,
-        model_version__state__in=[ModelState.CANDIDATE, ModelState.SHADOW, ModelState.ACTIVE],
-        state=PredictionState.DONE,
-        urgent=True,
-    )
     return access.cases(person).filter(
-        Exists(urgent),
+        Exists(_flags_unseen().filter(image__case=OuterRef("pk"))),
         clinic=clinic,
         state=CaseState.SIGNED,
         flagged_by_ai=False,
         lesion__patient__ai_consent=Consent.GRANTED,
+    )
+
+
+def flagging(person: access.Person, clinic: Clinic) -> ModelVersion | None:
+    """The newest of the models that flag any of the cases `to_look_at`."""
+    flags = _flags_unseen().filter(image__case__in=to_look_at(person, clinic)).order_by("-model_version__created_at")
+    newest = flags.select_related("model_version").first()
+    return newest.model_version if newest else None
+
+
+def _flags_unseen() -> QuerySet[Prediction]:
+    seen = SecondLook.objects.filter(case=OuterRef("image__case"), model_version=OuterRef("model_version"))
+    return Prediction.every.filter(
+        ~Exists(seen),
+        image__removed_at__isnull=True,
+        model_version__state__in=[ModelState.CANDIDATE, ModelState.SHADOW, ModelState.ACTIVE],
+        state=PredictionState.DONE,
+        urgent=True,
     )
 
 

@@ -3,6 +3,7 @@ from django.urls import path
 from cases.views import rescoring
 
 urlpatterns = [
+    path("models/signed/", rescoring.rescored_newest, name="rescored_newest"),
     path("models/<uuid:model_id>/signed/", rescoring.rescored_cases, name="rescored_cases"),
     path("models/<uuid:model_id>/signed/progress/", rescoring.rescored_progress, name="rescored_progress"),
     path("models/<uuid:model_id>/signed/start/", rescoring.rescored_start, name="rescored_start"),

@@ -50,6 +50,17 @@ def rescored_cancel(request: HttpRequest, model_id: UUID) -> HttpResponse:
 
 @require_safe
 @leads_only
+def rescored_newest(request: HttpRequest) -> HttpResponse:
+    """To the list of the newest model that flags a case nobody has looked at; the start page links here."""
+    version = rescoring.flagging(signed_in_person(request), clinic_of(request))
+    if version is None:  # somebody looked at the last one meanwhile
+        messages.info(request, _("Every signed case that a newer model would flag has been looked at."))
+        return redirect("model_list")
+    return redirect("rescored_cases", version.id)
+
+
+@require_safe
+@leads_only
 def rescored_cases(request: HttpRequest, model_id: UUID) -> HttpResponse:
     """The signed cases that the model would flag urgent and that were not flagged."""
     version = get_object_or_404(ModelVersion, id=model_id)

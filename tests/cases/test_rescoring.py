@@ -263,6 +263,16 @@ def test_the_pages_are_for_the_leads_of_the_clinic(alma, brno, flagged, newer, s
     assert reverse("case_detail", args=[flagged.id]) in shown
 
 
+def test_the_start_pages_address_leads_to_the_newest_model_that_flags_a_case_unseen(alma, flagged, newer, sign_in):
+    client, address = sign_in(alma.lead), reverse("rescored_newest")
+    assert client.get(address).url == reverse("rescored_cases", args=[newer.id])
+    for case in rescoring.newly_flagged(alma.lead, alma.clinic, newer):
+        rescoring.look_at(case, newer, alma.lead)
+    done = client.get(address, follow=True)
+    assert done.redirect_chain[-1][0] == reverse("model_list")
+    assert "has been looked at" in done.content.decode()
+
+
 def test_starting_and_cancelling_from_the_models_page(alma, active, newer, sign_in):
     signed_case(alma, active)
     client, page = sign_in(alma.lead), reverse("model_detail", args=[newer.id])
