@@ -4,17 +4,20 @@ The case and the other visits of its lesion come as one list, so that their phot
 parts of the page need is handed to them from here; none of them asks the database by itself.
 """
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Case as Choice
-from django.db.models import FilteredRelation, Prefetch, Q, QuerySet, Value, When
+from django.db.models import FilteredRelation, Model, Prefetch, Q, QuerySet, Value, When
 
 from cases import access, blinding, conditions, opinions, reads, worklist
 from cases.models import Case, CaseState, FirstOpinion, LesionImage, PhotoRequest, Read, ReadDraft, Reservation
 
 MOST_EARLIER = 12
+# Of what is loaded: what Django keeps for itself, who is at the case, and what signing in changes.
+_NOT_SHOWN = {"_state", "reservation", "password", "last_login"}
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,11 @@ class CaseFile:
         """`reads.stamp` of what the page shows."""
         return reads.stamp(self.record, [photo.id for photo in self.photos])
 
+    @property
+    def fingerprint(self) -> str:
+        """Another one as soon as anything that the page shows is another, but for who is at the case."""
+        return hashlib.sha256(repr(_loaded([self.record, *self.visits], set())).encode()).hexdigest()
+
 
 def find(person: access.Person, case_id: UUID) -> CaseFile | None:
     """The case with all that its page shows; None if there is none in this person's clinics."""
@@ -110,6 +118,21 @@ def with_card(person: access.Person, case_id: UUID) -> Case | None:
         .filter(id=case_id)
         .first()
     )
+
+
+def _loaded(value: Any, seen: set[int]) -> Any:
+    """`value` with everything that was loaded with it, in a form whose `repr` is the same for the same content."""
+    if isinstance(value, Model):
+        if id(value) in seen:
+            return value.pk
+        seen.add(id(value))
+        parts = {**vars(value), **value._state.fields_cache}
+        return {name: _loaded(part, seen) for name, part in sorted(parts.items()) if name not in _NOT_SHOWN}
+    if isinstance(value, list | tuple | QuerySet):
+        return [_loaded(each, seen) for each in value]
+    if isinstance(value, dict):
+        return {key: _loaded(each, seen) for key, each in value.items()}
+    return bytes(value) if isinstance(value, memoryview) else value
 
 
 def _of(relation: str, person: access.Person) -> FilteredRelation:

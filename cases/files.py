@@ -1,7 +1,9 @@
 """A photo's bytes for a person whom a door has let in: sent from here, by nginx, or by the object storage.
 
 A file never changes under its address, but who may see it does, and clinics share computers: browsers keep it and ask
-each time whether they may show it still, which costs a round trip and no bytes. Shared caches keep nothing.
+each time whether they may show it still, which costs a round trip and no bytes. Only what a browser fetches ahead it
+may show for some minutes without asking, so that the next photo is there at once; signing out empties its cache
+(accounts/middleware.py). Shared caches keep nothing.
 """
 
 import re
@@ -14,9 +16,11 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpRe
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
 
+from cases.ahead import is_fetched_ahead
 from cases.storage import Body
 
 CACHE = "private, no-cache"
+CACHE_AHEAD = "private, max-age=300"
 # How PHOTOS_SERVED_BY is spelled.
 APP, NGINX, STORAGE = "app", "nginx", "storage"
 # nginx knows the folder of photos by this name, and shows it to nobody by itself (docs/deployment.md).
@@ -41,7 +45,7 @@ def answer(request: HttpRequest, file: FieldFile, *, content_type: str, tag: str
             raise Http404 from error
     if settings.PHOTOS_SERVED_BY != NGINX:
         response["ETag"] = etag
-    return private(response)
+    return private(response, CACHE_AHEAD if is_fetched_ahead(request) else CACHE)
 
 
 def private(response: HttpResponseBase, cache: str = CACHE) -> HttpResponseBase:

@@ -261,7 +261,8 @@ CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
         "img-src": [SELF, "blob:", "data:"],
-        "script-src": [SELF],
+        # Not a script: which page the browser may fetch ahead (static/js/ahead.js).
+        "script-src": [SELF, "'inline-speculation-rules'"],
         "style-src": [SELF],
         "object-src": [NONE],
         "base-uri": [SELF],

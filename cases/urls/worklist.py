@@ -14,6 +14,7 @@ urlpatterns = [
     path("cases/<uuid:case_id>/read/", reads.read_sign, name="read_sign"),
     path("cases/<uuid:case_id>/first-opinion/", read_steps.first_opinion, name="read_first_opinion"),
     path("cases/<uuid:case_id>/read/draft/", read_steps.draft, name="read_draft"),
+    path("cases/<uuid:case_id>/arrival/", read_steps.arrive, name="case_arrive"),
     path("cases/<uuid:case_id>/reservation/", read_steps.reserve, name="case_reserve"),
     path("cases/<uuid:case_id>/photos-wanted/", read_steps.photos_wanted, name="photos_wanted"),
     path("cases/<uuid:case_id>/photos-wanted/take-back/", read_steps.photos_not_wanted, name="photos_not_wanted"),

@@ -11,6 +11,7 @@ from accounts.access import can
 from accounts.doors import signed_in
 from accounts.roles import Capability
 from cases import case_file, opinions, reads, worklist
+from cases.ahead import is_fetched_ahead
 from cases.case_file import CaseFile
 from cases.forms.reads import OutcomeForm, ReadForm
 from cases.models import Case, CaseState
@@ -51,7 +52,9 @@ def load_card(request: HttpRequest, case_id: UUID) -> tuple[Case, dict[str, Any]
 @require_GET
 @signed_in
 def case_detail(request: HttpRequest, case_id: UUID) -> HttpResponse:
-    return page(request, load(request, case_id))
+    file = load(request, case_id)
+    ahead = {"left": request.GET["from"], "shows": file.fingerprint} if _is_next(request) else None
+    return page(request, file, ahead=ahead)
 
 
 @require_GET
@@ -74,9 +77,14 @@ def page(
     outcome_form: OutcomeForm | None = None,
     problem: object = "",
     discharge_asks: bool = False,
+    ahead: dict[str, str] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """The whole page; a form that could not be carried out comes back in it with what was typed."""
+    """The whole page; a form that could not be carried out comes back in it with what was typed.
+
+    `ahead`, of a page that nobody has opened yet: which case the reader will have left (`left`), and the fingerprint of
+    what it `shows`.
+    """
     user, case, names = request.user, file.case, file.conditions.names
     card = _card_context(request, case, names)
     shown = reading.history(signed_in_person(request), file, names)
@@ -96,16 +104,23 @@ def page(
         "discharge_asks": discharge_asks,
         "may_log": can(user, case.clinic_id, Capability.LOG_CASES),
         "page_status": status,
+        "fetched_ahead": ahead,
         **reading.staff_context(file),
     }
     if card["may_sign"]:
         context |= reading.context(request, file, card["card"], shown, read_form)
         if case.state == CaseState.WAITING:
-            context["next_photo"] = passing.next_photo(request, case)
+            left = parsed_id(ahead["left"]) if ahead else None
+            context["next_photo"] = passing.next_photo(request, case.id, *filter(None, [left]))
     if case.state == CaseState.SIGNED and can(user, case.clinic_id, Capability.RECORD_OUTCOMES):
         context["outcome_form"] = outcome_form or OutcomeForm(outcome=context["outcome"])
         context["outcome_form"].offer(file.conditions.offered)
     return render(request, "cases/page/page.html", context, status=status)
+
+
+def _is_next(request: HttpRequest) -> bool:
+    """Whether a browser fetches the page ahead by way of "next" (`passing.announced`)."""
+    return is_fetched_ahead(request) and "from" in request.GET
 
 
 def _card_context(request: HttpRequest, case: Any, names: dict[str, str], asked: int = 0) -> dict[str, Any]:

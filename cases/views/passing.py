@@ -4,9 +4,10 @@ import time
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import OuterRef, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.middleware import clinic_of
@@ -44,20 +45,39 @@ def to_next(request: HttpRequest, leaving: UUID | None) -> HttpResponse:
     """To the page of the next case, or to the list where there is none."""
     found = next_for(request, leaving)
     if found is None:
-        messages.info(request, _("No other case waits."))
+        messages.info(request, nothing_waits())
         return redirect("worklist")
     return redirect("case_detail", case_id=found.id)
 
 
-def next_photo(request: HttpRequest, case: Case) -> UUID | None:
-    """The first photo of the case that would come after `case`, for the browser to fetch ahead; reserves nothing.
+def nothing_waits() -> str:
+    return _("No other case waits.")
+
+
+def announced(request: HttpRequest, leaving: UUID | None) -> HttpResponse:
+    """To the page of the case that would come next, for a browser that fetches it ahead; nothing is reserved or kept.
+
+    The page finds out when it is opened whether it is still the one (`read_steps.arrive`).
+    """
+    found = _coming(request, *filter(None, [leaving])).first()
+    if found is None:
+        return HttpResponseNotFound()
+    return redirect(f"{reverse('case_detail', args=[found.id])}?from={leaving or ''}")
+
+
+def next_photo(request: HttpRequest, *leaving: UUID) -> UUID | None:
+    """The first photo of the case that would come after `leaving`, for the browser to fetch ahead; reserves nothing.
 
     Always the first, never the one that the AI would have shown: what is fetched must not tell what is hidden.
     """
-    passed = [case.id, *map(UUID, _passed(request))]
-    coming = next_case.readable_cases(signed_in_person(request), clinic_of(request)).exclude(id__in=passed)
     photos = LesionImage.objects.filter(case=OuterRef("pk"), removed_at__isnull=True).order_by("created_at", "id")
-    return coming.values_list(Subquery(photos.values("id")[:1]), flat=True).first()
+    return _coming(request, *leaving).values_list(Subquery(photos.values("id")[:1]), flat=True).first()
+
+
+def _coming(request: HttpRequest, *leaving: UUID) -> QuerySet[Case]:
+    """What `next_for` would choose from, as long as the list has not come to its end."""
+    passed = [*leaving, *map(UUID, _passed(request))]
+    return next_case.readable_cases(signed_in_person(request), clinic_of(request)).exclude(id__in=passed)
 
 
 def _passed(request: HttpRequest) -> dict[str, float]:

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
@@ -61,6 +62,23 @@ def draft(request: HttpRequest, case_id: UUID) -> HttpResponse:
     except Refused as refusal:
         return JsonResponse({"error": str(refusal), "code": refusal.code}, status=409)
     return JsonResponse({"version": kept.version, "time": _clock(kept.saved_at)})
+
+
+@require_POST
+@signed_in
+def arrive(request: HttpRequest, case_id: UUID) -> HttpResponse:
+    """A page that was fetched ahead has been opened: now the case is reserved, and the one before it was left.
+
+    Answers where to `go` instead, if another case has come first by now, or if the page shows what is no longer so.
+    """
+    _case(request, case_id)
+    found = passing.next_for(request, passing.case_id(request.POST.get("left", "")))
+    if found is None:
+        messages.info(request, passing.nothing_waits())
+        return JsonResponse({"go": reverse("worklist")})
+    if found.id != case_id or case_page.load(request, case_id).fingerprint != request.POST.get("shows"):
+        return JsonResponse({"go": reverse("case_detail", args=[found.id])})
+    return JsonResponse({"go": "", "notes": render_to_string("_messages.html", request=request).strip()})
 
 
 @require_POST

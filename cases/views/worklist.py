@@ -13,6 +13,7 @@ from accounts.middleware import clinic_of
 from accounts.roles import Capability
 from cases import practice, report_deliveries, saved_views
 from cases import worklist as lists
+from cases.ahead import is_fetched_ahead
 from cases.errors import Refused
 from cases.models import BodySite, ReadStage, Urgency
 from cases.views import passing
@@ -108,4 +109,5 @@ def delete_view(request: HttpRequest) -> HttpResponse:
 @requires(Capability.SIGN_READS)
 def next_case(request: HttpRequest) -> HttpResponse:
     """To the case that comes next; `from` names the case that the reader leaves."""
-    return passing.to_next(request, passing.case_id(request.GET.get("from", "")))
+    leaving = passing.case_id(request.GET.get("from", ""))
+    return passing.announced(request, leaving) if is_fetched_ahead(request) else passing.to_next(request, leaving)

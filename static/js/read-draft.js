@@ -64,5 +64,11 @@ form.addEventListener("submit", (event) => {
   stopped = true;
   window.clearTimeout(timer);
 });
+// Signed by a script: the same, unless the signature did not reach the server.
+form.addEventListener("signing", () => {
+  stopped = true;
+  window.clearTimeout(timer);
+});
+form.addEventListener("not-signed", () => { stopped = false; });
 window.addEventListener("pageshow", () => { stopped = false; });
 window.addEventListener("online", save);

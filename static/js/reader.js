@@ -1,5 +1,7 @@
 // Reading by keyboard, agreeing with the AI, and the question before a risky discharge.
+import { arrived } from "./arrival.js";
 import { ask } from "./confirm.js";
+import { notify } from "./notices.js";
 import { isTyping, mayAct } from "./shortcuts.js";
 import "./polling.js";
 
@@ -9,9 +11,11 @@ const condition = form?.querySelector("[name=condition]");
 document.querySelector("[data-focus-first]")?.focus();
 
 // "Undo" is there for as long as the server allows it.
-for (const undo of document.querySelectorAll("[data-leaves-after]")) {
-  window.setTimeout(() => undo.remove(), Number(undo.dataset.leavesAfter) * 1000);
-}
+arrived.then(() => {
+  for (const undo of document.querySelectorAll("[data-leaves-after]")) {
+    window.setTimeout(() => undo.remove(), Number(undo.dataset.leavesAfter) * 1000);
+  }
+});
 
 document.addEventListener("click", (event) => {
   const opener = event.target.closest?.("[data-open-dialog]");
@@ -96,6 +100,10 @@ if (form) {
     const asked = form.querySelector("[name=discharge_confirmed]");
     if (!discharges || confirmed || asked?.checked || !(malignant || form.dataset.flagged)) {
       sent = true;
+      if (event.submitter?.value === "next") {
+        event.preventDefault();
+        signAndGoOn(event.submitter);
+      }
       return;
     }
     event.preventDefault();
@@ -111,6 +119,26 @@ if (form) {
       form.requestSubmit(submitter);
     });
   });
+
+  /** Signs, and goes to the next page, which may be here already. What the server will not sign, it explains in a page. */
+  async function signAndGoOn(submitter) {
+    form.dispatchEvent(new Event("signing"));
+    try {
+      const body = new FormData(form, submitter);
+      const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
+      if (answer.ok && answer.headers.get("Content-Type")?.startsWith("application/json")) {
+        window.location.assign((await answer.json()).next);
+        return;
+      }
+    } catch {
+      sent = false;
+      form.dispatchEvent(new Event("not-signed"));
+      notify(document.getElementById("toasts").dataset.offline, { seconds: 0 });
+      return;
+    }
+    form.append(Object.assign(document.createElement("input"), { type: "hidden", name: submitter.name, value: submitter.value }));
+    HTMLFormElement.prototype.submit.call(form);
+  }
 
   // Back from the next case: the page is as it was left, and may be signed again.
   window.addEventListener("pageshow", () => { sent = false; });

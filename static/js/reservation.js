@@ -1,4 +1,5 @@
 // This case is reserved for its reader while the page is open: renewed every minute, let go when the page closes.
+import { arrived } from "./arrival.js";
 import { notify } from "./notices.js";
 
 const EVERY = 60_000;
@@ -28,8 +29,10 @@ async function renew() {
   }
 }
 
-renew();
-window.setInterval(renew, EVERY);
+arrived.then(() => {
+  renew();
+  window.setInterval(renew, EVERY);
+});
 window.addEventListener("pagehide", () => {
   if (token) navigator.sendBeacon(place.dataset.reserveUrl, body({ release: "1" }));
 });

@@ -5,6 +5,7 @@
 import { Compare } from "./viewer/compare.js";
 import { Measure } from "./viewer/measure.js";
 import { fit, makePane, photoOf, pixelForPixel, source, zoomBy } from "./viewer/pane.js";
+import { painted } from "./painted.js";
 import { isTyping, mayAct } from "./shortcuts.js";
 
 const heat = { on: false, strength: 0.7, condition: "" };
@@ -198,24 +199,23 @@ document.addEventListener("input", (event) => {
   drawHeat();
 });
 
-// --- The next case ---------------------------------------------------------------------------------------------
-
-/** Fetches the small copy of the photo that will probably be read next, so that it is there at once. */
-function prefetch() {
-  const address = one("next-photo")?.dataset.nextPhoto;
-  if (address) new Image().src = address;
-}
-
 // --- Start, and start again after a part was replaced ----------------------------------------------------------
 
-function start() {
+// The viewer is for looking closer: the photo itself comes first.
+const library = painted.then(() => new Promise((done) => {
+  const script = document.createElement("script");
+  script.src = document.querySelector("[data-viewer-library]").dataset.viewerLibrary;
+  script.addEventListener("load", done);
+  document.head.append(script);
+}));
+
+async function start() {
+  wireHeat();
+  await library;
   const stage = one("stage");
   if (stage && stage !== here?.stage) build(stage);
-  wireHeat();
 }
 
 heat.on = Boolean(document.querySelector(".heat-switch")?.checked); // somebody was quicker than this script
 start();
 document.addEventListener("htmx:afterSettle", start);
-if (document.readyState === "complete") prefetch();
-else window.addEventListener("load", prefetch);

@@ -26,6 +26,12 @@ for (const form of document.querySelectorAll("[data-submit-on-change]")) {
   });
 }
 
+for (const button of document.querySelectorAll(".filters-open")) {
+  button.addEventListener("click", () => {
+    button.ariaExpanded = button.ariaExpanded === "true" ? "false" : "true";
+  });
+}
+
 // The list keeps up by itself: with every fresh count the rows are fetched anew, unless somebody is about to use one.
 // Then, and where they cannot be fetched, a link says what came. It never shows first and goes under a doctor's hand.
 const inUse = (list) => list.matches(":hover") || list.contains(document.activeElement);

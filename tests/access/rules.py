@@ -157,6 +157,7 @@ RULES: dict[str, dict[str, Rule]] = {
     "read_first_opinion": {"POST": Rule(SIGNERS, _arg("case_id", "waiting"), passes=_FORM)},
     "read_draft": {"POST": Rule(SIGNERS, _arg("case_id", "waiting"))},
     "read_undo": {"POST": Rule(SIGNERS, _arg("read_id", "read"))},
+    "case_arrive": {"POST": Rule(SIGNERS, _arg("case_id", "waiting"))},
     "case_reserve": {"POST": Rule(SIGNERS, _arg("case_id", "waiting"))},
     "photos_wanted": {"POST": Rule(SIGNERS, _arg("case_id", "waiting"))},
     "photos_not_wanted": {"POST": Rule(SIGNERS, _arg("case_id", "wanted"))},
@@ -229,6 +230,7 @@ RULES: dict[str, dict[str, Rule]] = {
     "training_cancel": {"POST": Rule(RUNNERS, _arg("run_id", "training_run"))},
     "training_again": {"POST": Rule(RUNNERS, _arg("run_id", "training_run"))},
     # --- Signed cases scored again: a clinic's leads, about its cases -----------------------------------
+    "rescored_newest": {"GET": Rule((LEAD,))},
     "rescored_cases": {"GET": Rule((LEAD,), _arg("model_id", "candidate"), shared=True)},
     "rescored_progress": {"GET": Rule((LEAD,), _arg("model_id", "candidate"), shared=True)},
     "rescored_start": {"POST": Rule((LEAD,), _arg("model_id", "candidate"), shared=True)},

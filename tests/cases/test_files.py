@@ -109,6 +109,11 @@ def test_browsers_keep_it_and_ask_each_time(ask, image, brno, alma, sign_in):
     assert client.get(url, headers={"If-None-Match": response["ETag"]}).status_code == 302
 
 
+def test_what_is_fetched_ahead_may_be_shown_without_asking_for_some_minutes(ask):
+    assert ask(sec_purpose="prefetch")[0]["Cache-Control"] == "private, max-age=300"
+    assert ask(sec_purpose="")[0]["Cache-Control"] == "private, no-cache"
+
+
 def test_signing_out_empties_the_browsers_cache(alma, sign_in):
     client = sign_in(alma.doctor)
     assert "Clear-Site-Data" not in client.get(reverse("account_logout"))

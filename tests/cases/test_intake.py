@@ -154,22 +154,20 @@ def test_the_same_photo_twice_is_one(case, settings):
     assert len(files(settings)) == 3
 
 
-@pytest.mark.django_db(transaction=True)
-def test_the_same_photo_at_once_is_one(alma, settings, monkeypatch):
-    registered_model()
-    case = make_case(alma)
-    both_read = threading.Barrier(2, timeout=20)
+def at_once(monkeypatch, *cases: Case) -> list[object]:
+    """The same photo sent to each case, all decoded before any is recorded; ids of photos, or what was raised."""
+    all_read = threading.Barrier(len(cases), timeout=20)
     real = intake.picture.read
 
     def read_together(data: bytes, name: str, **options):
         taken = real(data, name, **options)
-        both_read.wait()
+        all_read.wait()
         return taken
 
     monkeypatch.setattr(intake.picture, "read", read_together)
     taken: list[object] = []
 
-    def send() -> None:
+    def send(case: Case) -> None:
         try:
             taken.append(take(case, photo()).id)
         except Exception as error:
@@ -177,14 +175,30 @@ def test_the_same_photo_at_once_is_one(alma, settings, monkeypatch):
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=send) for _ in range(2)]
+    threads = [threading.Thread(target=send, args=[case]) for case in cases]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(taken) == 2
-    assert len(set(taken)) == 1
+    assert len(taken) == len(cases)
+    return taken
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_photo_at_once_is_one(alma, settings, monkeypatch):
+    registered_model()
+    case = make_case(alma)
+    assert len(set(at_once(monkeypatch, case, case))) == 1
     assert LesionImage.objects.count() == Prediction.objects.count() == 1
+    assert len(files(settings)) == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_the_same_photo_for_two_patients_at_once_one_is_stopped(alma, settings, monkeypatch):
+    taken = at_once(monkeypatch, *(make_case(alma, patient=make_patient(alma, mrn=f"M-{n}")) for n in range(3)))
+    refused = [each for each in taken if isinstance(each, PhotoRefused)]
+    assert [each.code for each in refused] == ["other_patient"] * 2, taken
+    assert LesionImage.objects.count() == 1
     assert len(files(settings)) == 3
 
 
