@@ -13,9 +13,6 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 from accounts.models import User
 from tests import chromium
 
-# Playwright's synchronous interface runs an event loop in this thread, and Django would refuse the ORM in it.
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:

@@ -8,7 +8,8 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from cases.models import LesionImage
-from tests.browser.test_staff_pages import fits, no_violations, row
+from tests.browser.looks import fits, is_sound
+from tests.browser.test_staff_pages import row
 from tests.cast import make_case, make_patient, photo
 
 WAITING = re.compile("Waiting for connection")
@@ -55,7 +56,7 @@ def test_offline_in_mid_upload_then_reload_in_another_tab(page, case, near, cont
     page.goto(reverse("patient_list"))
     note = page.locator("[data-unsent-note]")
     expect(note).to_contain_text("1 photo is not yet sent")
-    no_violations(page)
+    is_sound(page)
     note.get_by_role("link", name=case.reference).click()
     expect(page.locator(".upload-row").filter(has_text="near.jpg")).to_contain_text("Arrived")
     arrived_once(near)

@@ -1,24 +1,11 @@
 """The figures in a real browser: drawn, with tables behind, on a phone and at a desk, light and dark."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
+from tests.browser.looks import DESK, PHONE, is_sound
 from tests.cases.test_figures import judged
-
-DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
-
-
-def looks_right(page: Page, *sizes: dict[str, int]) -> None:
-    # A link's click returns before the next page has its style sheets, and without them its icons are as wide as it.
-    page.wait_for_load_state()
-    page.wait_for_function("[...document.querySelectorAll('canvas')].every((canvas) => canvas.style.width)")
-    for size in sizes or (PHONE, DESK):
-        page.set_viewport_size(size)
-        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-        found = [f"{each['id']}: {each['nodes'][0]['html']}" for each in Axe().run(page).response["violations"]]
-        assert found == []
 
 
 @pytest.mark.django_db
@@ -42,7 +29,7 @@ def test_figures_are_drawn_and_lead_to_their_cases(alma, browse_as):
     panel = page.get_by_role("region", name="Signed within the target (n = 24 cases)", exact=True)
     panel.get_by_text("Table").click()
     expect(panel.get_by_role("cell", name="33\u00a0% (18–53\u00a0%), 8 of 24")).to_be_visible()
-    looks_right(page)
+    is_sound(page, PHONE, DESK)
     with page.expect_download() as download:
         panel.get_by_role("link", name="CSV").click()
     assert download.value.suggested_filename.startswith("turnaround-")
@@ -52,8 +39,8 @@ def test_figures_are_drawn_and_lead_to_their_cases(alma, browse_as):
     page.wait_for_url("**/figures/turnaround/cases/**at=3")
     expect(page.get_by_role("heading", name="The cases behind the figure")).to_be_visible()
     assert page.locator("tbody tr").count() == 16
-    looks_right(page, PHONE)
+    is_sound(page, PHONE)
     page.get_by_role("link", name="Back to the figures").click()
     page.get_by_role("link", name="Agreement", exact=True).click()
     expect(page.get_by_role("link", name="Agreement", exact=True)).to_have_attribute("aria-current", "true")
-    looks_right(page, DESK)
+    is_sound(page, DESK)

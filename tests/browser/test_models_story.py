@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.db import connection
 from django.urls import reverse
@@ -18,6 +17,7 @@ from cases import conditions, intake, lifecycle, patients, predictions, rescorin
 from cases.models import Case, Consent, Patient, Prediction
 from inference import promotion, registry
 from inference.models import Activation, Comparison, ModelVersion
+from tests.browser.looks import DESK, PHONE, is_sound
 from tests.cases.test_rescoring import signed_case
 from tests.cast import make_case, make_patient
 from tests.inference import small_bundle
@@ -27,7 +27,6 @@ from training import comparisons, trainer
 from training.models import RunState, TrainingRun
 
 pytestmark = pytest.mark.one_pair
-DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
 @contextmanager
@@ -76,15 +75,6 @@ def active(held_out, tmp_path) -> ModelVersion:
     return promotion.promote("old-1", reason="The first one.", by="seed")
 
 
-def looks_right(page: Page) -> None:
-    """Nothing sticks out at the side, and nothing that axe finds, at a desk and on a phone."""
-    for size in (PHONE, DESK):
-        page.set_viewport_size(size)
-        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-        found = [f"{each['id']}: {each['nodes'][0]['html']}" for each in Axe().run(page).response["violations"]]
-        assert found == []
-
-
 def new_photo(cast, seed: int, patient: Patient | None = None) -> Case:
     """A case with one drawn photo, whose prediction is computed as a worker would."""
     case = make_case(cast, patient)
@@ -115,7 +105,7 @@ def test_train_compare_promote_predict_roll_back(alma, active, browse_as, monkey
     page = browse_as(alma.lead)
     page.goto(reverse("home"))
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Models").click()
-    looks_right(page)
+    is_sound(page, PHONE, DESK)
 
     # --- Trained ------------------------------------------------------------------------------------
     page.get_by_role("link", name="Train a model").click()
@@ -125,7 +115,7 @@ def test_train_compare_promote_predict_roll_back(alma, active, browse_as, monkey
     page.get_by_label("Name of the new model").fill("Drawn 1")
     page.get_by_role("button", name="Start training").click()
     expect(page.get_by_text("lower-case letters, digits, dashes").first).to_be_visible()
-    looks_right(page)
+    is_sound(page, PHONE, DESK)
     page.get_by_label("Name of the new model").fill("drawn-1")
     page.get_by_label("Most epochs").fill("12")
     page.get_by_role("button", name="Start training").click()
@@ -136,7 +126,7 @@ def test_train_compare_promote_predict_roll_back(alma, active, browse_as, monkey
     candidate = ModelVersion.objects.get(name="drawn-1")
     expect(page.get_by_role("img", name=re.compile(r"Loss over \d+ epochs"))).to_be_visible()
     expect(page.get_by_text("2 photos of 2 patients", exact=True)).to_be_visible()
-    looks_right(page)
+    is_sound(page, PHONE, DESK)
     page.get_by_role("link", name="Look at drawn-1").click()
 
     # --- What it is ---------------------------------------------------------------------------------
@@ -145,24 +135,24 @@ def test_train_compare_promote_predict_roll_back(alma, active, browse_as, monkey
     roc = page.get_by_role("img", name=re.compile("ROC curve"))
     roc.scroll_into_view_if_needed()
     page.wait_for_function("document.querySelector('.plot img').naturalWidth > 100")
-    looks_right(page)
+    is_sound(page, PHONE, DESK)
 
     # --- Compared -----------------------------------------------------------------------------------
     page.get_by_label("Test set").select_option("drawn, test")
     page.get_by_role("button", name="Compare").click()
     expect(page.get_by_text("It waits for the training worker")).to_be_visible()
-    looks_right(page)
+    is_sound(page, PHONE, DESK)
     comparisons.run(Comparison.objects.get().id)
     expect(page.get_by_text("80 photos of 80 patients, 40 of them malignant")).to_be_visible(timeout=10_000)
     expect(page.get_by_text("the candidate's sensitivity is not worse")).to_be_visible()
-    looks_right(page)
+    is_sound(page, PHONE, DESK)
 
     # --- Promoted -----------------------------------------------------------------------------------
     page.get_by_role("link", name="Make drawn-1 active").click()
     page.get_by_role("button", name="Make active").click()
     assert registry.active() == active, "without a reason nothing happens"
     page.get_by_label("Reason").fill("Finds the melanomas that the old one misses.")
-    looks_right(page)
+    is_sound(page, PHONE, DESK)
     page.get_by_role("button", name="Make active").click()
     expect(page.get_by_text("drawn-1 is the active model.")).to_be_visible()
     assert registry.active() == candidate
@@ -183,7 +173,7 @@ def test_train_compare_promote_predict_roll_back(alma, active, browse_as, monkey
     page.goto(reverse("model_list"))
     page.get_by_role("link", name="Roll back to old-1").click()
     expect(page.get_by_label("Reason")).to_have_value("drawn-1 does worse in practice than old-1.")
-    looks_right(page)
+    is_sound(page, PHONE, DESK)
     page.get_by_role("button", name="Roll back").click()
     expect(page.get_by_text("old-1 is the active model again.")).to_be_visible()
     assert "old-1" in model_named_on(page, new_photo(alma, seed=8))
@@ -218,7 +208,7 @@ def test_a_training_is_watched_and_cancelled(alma, active, browse_as, monkeypatc
     assert run.state == RunState.CANCELLED
     assert not ModelVersion.objects.filter(name="given-up-1").exists()
     expect(page.get_by_role("button", name="Go on with it")).to_be_visible()
-    looks_right(page)
+    is_sound(page, PHONE, DESK)
 
 
 def test_shadow_and_signed_cases(alma, active, browse_as, tmp_path):
@@ -237,7 +227,7 @@ def test_shadow_and_signed_cases(alma, active, browse_as, tmp_path):
     assert "eager-1" not in model_named_on(page, case)
     page.goto(reverse("model_detail", args=[eager.id]))
     expect(page.get_by_text("1 by it alone")).to_be_visible()
-    looks_right(page)
+    is_sound(page, PHONE, DESK)
 
     signed = signed_case(alma)
     file = case.images.get()
@@ -248,7 +238,7 @@ def test_shadow_and_signed_cases(alma, active, browse_as, tmp_path):
     rescoring.work(eager.rescorings.get().id)
     page.get_by_role("link", name="1 signed case that it would flag urgent").click(timeout=10_000)
     expect(page.get_by_role("link", name=str(signed.lesion.patient))).to_be_visible()
-    looks_right(page)
+    is_sound(page, PHONE, DESK)
     page.get_by_role("button", name=f"{signed.reference} looked at").click()
     expect(page.get_by_role("table").get_by_text(alma.lead.name)).to_be_visible()
     page.get_by_role("button", name="Undo").click()

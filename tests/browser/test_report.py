@@ -6,20 +6,19 @@ from datetime import timedelta
 
 import pypdfium2
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from cases import lifecycle
 from cases.models import Case, Notification, ReportDelivery
+from tests.browser.looks import DESK, PHONE, fits, is_sound
 from tests.cases.readings import predict
 from tests.cases.test_notifications import biopsy, sign
 from tests.cast import make_case, make_image, make_patient, photo
 
-DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 _SKIN = photo("MEL", width=320, height=240)
 
 
@@ -37,16 +36,6 @@ def amended(alma) -> Case:
     biopsy(alma, case, "MIS")
     Notification.objects.update(due_at=timezone.now() - timedelta(minutes=1))
     return case
-
-
-def is_sound(page: Page) -> None:
-    found = [f"{each['id']}: {each['nodes'][0]['html']}" for each in Axe().run(page).response["violations"]]
-    assert found == []
-    fits(page)
-
-
-def fits(page: Page) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
 def test_staff_are_told_and_print_the_report(alma, amended, browse_as):

@@ -5,17 +5,16 @@ import re
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 from PIL import Image
 from playwright.sync_api import Page, expect
 
 from cases.demo import drawing
 from cases.models import Answer, Case, CaseState, ImageKind, LesionImage, Patient
+from tests.browser.looks import DESK, PHONE, fits, is_sound
 from tests.cast import make_case, make_patient, photo
 
 SENT = re.compile(r"^Sent \d")
-DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
 @pytest.fixture
@@ -30,16 +29,6 @@ def photos(tmp_path: Path) -> list[Path]:
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     return [tmp_path / name for name in files]
-
-
-def no_violations(page: Page) -> None:
-    found = [f"{each['id']}: {each['nodes'][0]['html']}" for each in Axe().run(page).response["violations"]]
-    assert found == []
-
-
-def fits(page: Page) -> None:
-    """Nothing sticks out at the side."""
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
 def choose(page: Page, group: str, answer: str) -> None:
@@ -64,14 +53,12 @@ def test_from_search_to_sent(alma, browse_as, photos, size):
     page.get_by_label("MRN").fill("q-1")
     choose(page, "Sex", "Female")
     choose(page, "May an AI give a second opinion", "Granted")
-    no_violations(page)
-    fits(page)
+    is_sound(page)
     page.get_by_role("button", name="Register", exact=True).click()
 
-    no_violations(page)
+    is_sound(page)
     page.get_by_role("main").get_by_role("link", name="New case").click()
-    no_violations(page)
-    fits(page)
+    is_sound(page)
     choose(page, "Body site", "Forearm")
     choose(page, "Side", "Left")
     choose(page, "Has bled", "Yes")
@@ -82,8 +69,7 @@ def test_from_search_to_sent(alma, browse_as, photos, size):
     expect(row(page, "far.jpg")).to_contain_text("Arrived")
     expect(row(page, "small.jpg")).to_contain_text("small")
     expect(row(page, "letter.pdf")).to_have_class("upload-row upload-refused")
-    no_violations(page)
-    fits(page)
+    is_sound(page)
 
     row(page, "far.jpg").get_by_label("Kind of photo").select_option("overview")
     row(page, "small.jpg").get_by_role("button", name="Remove photo").click()
@@ -198,4 +184,4 @@ def test_the_keyboard_alone_finds_a_patient_and_a_place(alma, browse_as):
     page.locator("[name=body_site]").first.focus()
     page.keyboard.press("ArrowDown")
     expect(page.locator("[name=body_site]:checked")).to_have_value("face")
-    no_violations(page)
+    is_sound(page)

@@ -9,8 +9,8 @@ from playwright.sync_api import expect
 from accounts.models import User
 from accounts.roles import Role
 from cases.models import Read, Urgency
-from tests.browser.test_doctor_pages import DESK, PHONE, arrived, opened, waiting
-from tests.browser.test_figures import looks_right
+from tests.browser.looks import DESK, PHONE, is_sound
+from tests.browser.test_doctor_pages import arrived, opened, waiting
 from tests.cast import make_case
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,7 +31,7 @@ def test_each_role_is_led_to_what_comes_next(alma, browse_as):
         page.goto(reverse("home"))
         expect(page.get_by_role("heading", name="What comes next")).to_be_visible()
         expect(page.get_by_role("article").filter(has_text=card)).to_be_visible()
-        looks_right(page, PHONE, DESK)
+        is_sound(page, PHONE, DESK)
     # The doctor goes on by one key.
     page.keyboard.press("n")
     arrived(page, urgent)
@@ -41,7 +41,7 @@ def test_single_keys_rest_for_whoever_switched_them_off(alma, browse_as):
     case = waiting(alma, photos=2)
     page = browse_as(alma.doctor)
     page.goto(reverse("own_settings"))
-    looks_right(page, PHONE, DESK)
+    is_sound(page, PHONE, DESK)
     page.get_by_label("Single keys act").uncheck()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text(re.compile("Saved. It holds from now on"))).to_be_visible()
