@@ -68,7 +68,7 @@ class ClinicAdmin(History, admin.ModelAdmin):
         return request.user.is_superuser
 
 
-class MembershipInline(admin.TabularInline):
+class MembershipInline(admin.StackedInline):
     model = Membership
     extra = 0
     verbose_name_plural = _("roles")
@@ -84,7 +84,7 @@ class MembershipInline(admin.TabularInline):
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         options["queryset"] = self.get_field_queryset(None, db_field, request)
         field = super().formfield_for_foreignkey(db_field, request, **options)
-        # Read once for all rows of the table, which would each ask for themselves.
+        # Read once for all roles of a person, which would each ask for themselves.
         if field is not None:
             field.choices = list(field.choices)  # type: ignore[arg-type]
         return field

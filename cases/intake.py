@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import structlog
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from uuid6 import uuid7
@@ -79,8 +79,6 @@ def accept(
     if known := _sent_before(photo_id, case, sha256) or _standing(case, sha256):
         return known
     _check_open(case)
-    if not even_if_elsewhere:
-        _check_patient(case, sha256, by, name)
     with suspects.first_try(sha256) as is_first:
         taken = picture.read(data, name, is_trusted=is_first)
     token = uuid4().hex
@@ -107,7 +105,8 @@ def accept(
                     created_by=by,
                     **resemblance.fields(taken.look),
                 ),
-                look_elsewhere=not even_if_elsewhere,
+                name=name,
+                even_if_elsewhere=even_if_elsewhere,
             )
     except IntegrityError:
         # The same photo won a race (a double click); any other conflict is a surprise.
@@ -117,11 +116,14 @@ def accept(
 
 
 @transaction.atomic
-def _recorded(image: LesionImage, *, look_elsewhere: bool) -> LesionImage:
+def _recorded(image: LesionImage, *, name: str, even_if_elsewhere: bool) -> LesionImage:
     # Locked, so that a photo cannot slip into a case while it is being signed.
     image.case = _open_case(image.case_id)
+    if not even_if_elsewhere:
+        _one_at_a_time(image.sha256)
+        _check_patient(image, name)
     # Within the lock, so that two photos alike that arrive together do not miss each other.
-    resemblance.note(image, elsewhere=look_elsewhere)
+    resemblance.note(image, elsewhere=not even_if_elsewhere)
     image.save(force_insert=True)
     predictions.request_first(image)
     return image
@@ -290,9 +292,22 @@ def _open_case(case_id: UUID) -> Case:
     return case
 
 
-def _check_patient(case: Case, sha256: str, by: User, name: str) -> None:
-    """Stops a photo that lies in another patient's record; only records that `by` may see are asked and none named."""
-    elsewhere = access.images(by).filter(sha256=sha256).exclude(case__lesion__patient=case.lesion.patient_id)
+def _one_at_a_time(sha256: str) -> None:
+    """Until this transaction ends no other takes the same photo, not even for another patient.
+
+    SQLite lets one transaction write at a time anyhow.
+    """
+    if connection.vendor == "postgresql":
+        key = int.from_bytes(bytes.fromhex(sha256)[:8], signed=True)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+
+
+def _check_patient(image: LesionImage, name: str) -> None:
+    """Stops a photo that lies in another patient's record; only records that its sender may see are asked and none
+    named."""
+    patient = image.case.lesion.patient_id
+    elsewhere = access.images(image.created_by).filter(sha256=image.sha256).exclude(case__lesion__patient=patient)
     if elsewhere.exists():
         raise PhotoRefused(
             _("“%(name)s” is already in the record of another patient. Check that you have the right patient open.")

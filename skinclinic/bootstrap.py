@@ -24,6 +24,10 @@ LAYERS = ("requirements.txt", "requirements-train.txt", "requirements-dev.txt")
 LAYER_OF = {
     "train": "requirements-train.txt",
     "train_run": "requirements-train.txt",
+    "crossvalidate": "requirements-train.txt",
+    "evaluate": "requirements-train.txt",
+    "fusions": "requirements-train.txt",
+    "quality": "requirements-train.txt",
     "test": "requirements-dev.txt",
     "lock": "requirements-dev.txt",
 }
@@ -102,7 +106,9 @@ def _reexecute(venv: Path) -> NoReturn:
     if os.environ.get(_ENTERED):
         raise Refused(f"{venv}/bin/python does not run in {venv}: remove that folder and start again.")
     os.environ[_ENTERED] = "1"
-    for name in ("PYTHONHOME", "__PYVENV_LAUNCHER__"):
+    # What is installed is not compiled until it is imported. Where that may not be kept, as many containers have it,
+    # each process compiles it anew: a worker starts three times as slowly.
+    for name in ("PYTHONHOME", "__PYVENV_LAUNCHER__", "PYTHONDONTWRITEBYTECODE"):
         os.environ.pop(name, None)
     sys.stdout.flush()
     python = str(venv / "bin" / "python")

@@ -9,8 +9,8 @@ from skinclinic.bootstrap import ROOT
 
 # A file stays on one process, so that what it starts (a browser, a trained network, the product) is started once.
 # The files come in the order that tests/conftest.py gives them: those that take long first.
-# Two cores are what every machine has; a third process uses them while the others wait for a browser or a start.
-PROCESSES = 3
+# Two cores are what every machine has; as many again use them while others wait for a browser or a start.
+PROCESSES = 4
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -6,6 +6,7 @@
 import itertools
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from accounts.models import Clinic, Membership, User
@@ -99,6 +100,7 @@ def waiting_case(cast: Cast, **fields: Any) -> Case:
     return lifecycle.send(case.id)
 
 
+@lru_cache(maxsize=64)
 def photo(kind: str = "NEV", seed: int = 0, **size: int) -> bytes:
-    """A drawn photo as JPEG bytes."""
+    """A drawn photo as JPEG bytes; the same one is drawn once."""
     return drawing.jpeg(drawing.draw(kind, seed=seed, **size))

@@ -49,6 +49,10 @@ FIRST = (
     "ops",
 )
 
+# Playwright's synchronous interface runs an event loop in the thread of the tests, also of those
+# that come after it, and Django would refuse the ORM in it.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
 pytest_plugins = ["tests.fixtures", "tests.no_skips"]
 
 

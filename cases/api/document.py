@@ -1,5 +1,6 @@
 """The OpenAPI document as it is served."""
 
+from threading import Lock
 from typing import Any
 
 from django.utils.translation import get_language
@@ -7,6 +8,8 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.views import SpectacularAPIView
 
 _made: dict[str | None, dict[str, Any]] = {}
+# drf-spectacular looks its extensions up while it makes its first document, and two threads at once break that.
+_making = Lock()
 
 
 class OnceMade(SchemaGenerator):
@@ -14,9 +17,10 @@ class OnceMade(SchemaGenerator):
 
     def get_schema(self, request: Any = None, public: bool = False) -> dict[str, Any]:
         language = get_language()
-        if language not in _made:
-            _made[language] = super().get_schema(request=None, public=True)
-        return _made[language]
+        with _making:
+            if language not in _made:
+                _made[language] = super().get_schema(request=None, public=True)
+            return _made[language]
 
 
 class DocumentView(SpectacularAPIView):

@@ -18,6 +18,8 @@ LOOKS: dict[str, tuple[list[tuple[int, int, int]], float]] = {
     "SEK": ([(138, 106, 78), (106, 80, 58)], 0.18),
 }
 
+RELIEF = 8.0  # of 255, standard deviation
+
 
 def draw(kind: str = "NEV", *, seed: int = 0, width: int = 1200, height: int = 900) -> Image.Image:
     """An RGB picture, `width` x `height` pixels; the same seed draws the same picture."""
@@ -35,6 +37,7 @@ def draw(kind: str = "NEV", *, seed: int = 0, width: int = 1200, height: int = 9
         ImageDraw.Draw(layer).polygon(_rim(chance, middle, radius * share, raggedness), fill=225)
         layer = layer.filter(ImageFilter.GaussianBlur(radius * 0.06))
         picture.paste(Image.new("RGB", (width, height), colour), mask=layer)
+    picture = _in_relief(picture, seed)
     pen = ImageDraw.Draw(picture)
     for _hair in range(chance.randint(0, 5)):
         x, y = chance.uniform(0, width), chance.uniform(0, height)
@@ -63,6 +66,16 @@ def _skin(tone: tuple[int, int, int], width: int, height: int, seed: int) -> Ima
     base = np.array(tone, dtype=np.float32)[None, None, :] * light[..., None]
     pixels = base + coarse_grain[..., None] * 16 + pores[..., None] * 22 + fine_grain[..., None] * 3
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+def _in_relief(picture: Image.Image, seed: int) -> Image.Image:
+    """Light and shade of the skin's fine folds, over the lesion as well; without them nothing here looks like a photo
+    to a model that knows real ones."""
+    cell = max(1.0, max(picture.size) / 150)
+    rows, columns = (math.ceil(side / cell) for side in reversed(picture.size))
+    folds = np.random.default_rng([seed, 1]).normal(0, RELIEF, (rows, columns)).astype(np.float32)
+    shade = np.asarray(Image.fromarray(folds).resize(picture.size, Image.Resampling.BICUBIC))
+    return Image.fromarray((np.asarray(picture, dtype=np.float32) + shade[..., None]).clip(0, 255).astype(np.uint8))
 
 
 def _rim(

@@ -98,7 +98,7 @@ def _flagged(number: int) -> Card | None:
             "Signed case that a newer model would flag", "Signed cases that a newer model would flag", number
         ),
         text=_("Nobody has looked at them again since."),
-        url=reverse("model_list"),
+        url=reverse("rescored_newest"),
         action=_("Look at them"),
         tone="soon",
     )

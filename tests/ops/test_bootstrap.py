@@ -120,6 +120,11 @@ def test_first_start_builds_second_start_does_not_and_a_changed_lock_is_noticed(
     assert warm - bare < 0.5
 
 
+def test_what_is_compiled_is_kept_even_where_the_machine_says_not_to(checkout: Checkout) -> None:
+    assert checkout.run("check", PYTHONDONTWRITEBYTECODE="1").returncode == 0
+    assert list((checkout.folder / ".venv/lib").glob("python3.*/site-packages/django/core/management/__pycache__/*"))
+
+
 def test_a_larger_layer_is_added_for_the_commands_that_need_it_and_stays(checkout: Checkout) -> None:
     extra = checkout.wheel("extra", "2.0", {"extra.py": "VERSION = 2"})
     checkout.lock("requirements-train.txt", [checkout.django, extra])

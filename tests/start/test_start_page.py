@@ -37,7 +37,7 @@ def start(sign_in):
         addresses = {card.url for card in cards.values()} | {link.url for card in cards.values() for link in card.links}
         addresses |= {fact.url for part in parts for fact in part.facts if fact.url}
         for address in addresses - {reverse("worklist_next")}:
-            assert client.get(address).status_code == 200, address
+            assert client.get(address, follow=True).status_code == 200, address
         return cards
 
     return _start
@@ -131,7 +131,7 @@ def test_the_days_own_figures_count_what_the_ai_changed(alma, sign_in):
     assert [fact.value for fact in part.facts] == ["0", "–", "0"]
 
 
-def test_a_lead_sees_what_is_late_flagged_anew_and_to_be_judged(alma, start):
+def test_a_lead_sees_what_is_late_flagged_anew_and_to_be_judged(alma, start, sign_in):
     active, candidate = registered_model(), registered_model(ModelState.CANDIDATE)
     late(waiting_case(alma))
     signed = waiting_case(alma)
@@ -145,6 +145,8 @@ def test_a_lead_sees_what_is_late_flagged_anew_and_to_be_judged(alma, start):
         "flagged": "1",
         "candidates": "1",
     }
+    newest = sign_in(alma.lead).get(cards["flagged"].url)
+    assert newest.url == reverse("rescored_cases", args=[candidate.id])
     assert "Odd answers" in cards["ai-stopped"].text
     assert not {"overdue", "flagged", "candidates"} & set(start(alma.doctor))
 

@@ -1,19 +1,26 @@
-"""A run that was killed goes on where it was, and ends as if nothing had been."""
+"""A run that was killed goes on where it was, and ends as if nothing had been.
+
+Keras is imported where it is used: every process of the suite imports this module, and one runs it.
+"""
+
+from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 import pytest
 
 from tests.training import drawn
-from training import checkpoints, pace, tuning
+from training import checkpoints, pace
 from training.checkpoints import Checkpoints
 from training.datasets import DataError, load
-from training.network import Network, build
 from training.progress import Curve, Report, Stage
 from training.recipe import Options, Recipe, quick_recipe
+
+if TYPE_CHECKING:
+    import keras
 
 RNG = np.random.default_rng(3)
 FEATURES = RNG.normal(size=(3, 80, 1, 1, 6)).astype(np.float16)
@@ -26,12 +33,16 @@ class Killed(Exception):
 
 
 def tail() -> keras.Model:
+    import keras
+
     keras.utils.set_random_seed(1)
     start = keras.Input((1, 1, 6))
     return keras.Model(start, keras.layers.Dense(2)(keras.layers.Dense(8)(keras.layers.Flatten()(start))))
 
 
 def tuned(folder: Path, *, epochs: int = 9, kill_after: int = 0) -> tuple[Curve, list[np.ndarray]]:
+    from training import tuning
+
     kept = Checkpoints(folder, seconds_between=0)
     trained = tail()
 
@@ -72,6 +83,9 @@ def test_a_checkpoint_that_was_cut_short_is_none(tmp_path):
 
 
 def test_views_that_were_computed_are_not_computed_again(tmp_path, monkeypatch):
+    from training import tuning
+    from training.network import Network, build
+
     network = Network("student", build("student", 2, 3).model, 64, "input")
     pixels = np.random.default_rng(1).integers(0, 255, (5, 64, 64, 3), dtype=np.uint8)
     for name in ("whole", "killed"):

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn import metrics as reference
 
 from training import metrics
 from training.metrics import Thresholds
@@ -10,6 +9,14 @@ from training.metrics import Thresholds
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.8, 0.1], [0.2, 0.3, 0.5], [0.3, 0.4, 0.3]])
 LABELS = np.array([0, 1, 1, 2, 2])
 MALIGNANT = np.array([False, True, True])
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """Scikit-learn's figures; imported late, as every process of the suite imports this module and one needs it."""
+    from sklearn import metrics as theirs
+
+    return theirs
 
 
 def measured(**changes):
@@ -86,7 +93,7 @@ def test_wilson_against_published_values(hits, n, expected):
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 8), st.booleans()), min_size=2, max_size=40))
-def test_auc_agrees_with_scikit_learn(pairs):
+def test_auc_agrees_with_scikit_learn(reference, pairs):
     scores = np.array([score / 8 for score, _positive in pairs])
     positive = np.array([positive for _score, positive in pairs])
     if positive.all() or not positive.any():
@@ -97,7 +104,7 @@ def test_auc_agrees_with_scikit_learn(pairs):
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60))
-def test_rates_agree_with_scikit_learn(pairs):
+def test_rates_agree_with_scikit_learn(reference, pairs):
     labels, predicted = np.array(pairs).T
     matrix = metrics.confusion_matrix(labels, predicted, 4)
     present = sorted(set(labels.tolist()))
