@@ -1,5 +1,6 @@
 // "/" moves to the search field, wherever one is not already typing.
 // Other keys: put data-shortcut="n" on a link or button; the page decides which.
+import { arrived } from "./arrival.js";
 
 // A radio button or a switch keeps the focus after a click, and letters mean nothing to it.
 const LETTERLESS = /^(radio|checkbox|button|submit|range|file)$/;
@@ -26,9 +27,12 @@ document.addEventListener("keydown", (event) => {
     search.select();
     return;
   }
-  const target = document.querySelector(`[data-shortcut="${CSS.escape(event.key)}"]`);
-  if (target) {
+  const wanted = () => document.querySelector(`[data-shortcut="${CSS.escape(event.key)}"]`);
+  if (wanted()) {
     event.preventDefault();
-    target.click();
+    wanted().click();
+  } else {
+    // A page that was fetched ahead has its "Undo" a moment later than itself: a quick hand is not to press in vain.
+    arrived.then(() => wanted()?.click());
   }
 });

@@ -199,11 +199,11 @@ def test_a_training_is_watched_and_cancelled(alma, active, browse_as, monkeypatc
         bar = page.get_by_role("progressbar", name="Progress")
         shown = float(bar.get_attribute("value") or 0)
         page.wait_for_function(
-            "shown => document.querySelector('progress.bar').value > shown", arg=shown, timeout=30_000
+            "shown => document.querySelector('progress.bar').value > shown", arg=shown, timeout=120_000
         )
         expect(page.get_by_role("img", name=re.compile("Loss over [0-9]+ epochs"))).to_be_visible()
         page.get_by_role("button", name="Cancel").click()
-        expect(page.get_by_text("can go on where it was")).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("can go on where it was")).to_be_visible(timeout=120_000)
     run.refresh_from_db()
     assert run.state == RunState.CANCELLED
     assert not ModelVersion.objects.filter(name="given-up-1").exists()
