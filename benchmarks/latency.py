@@ -144,7 +144,7 @@ def browser(service: Service, person: Any) -> Iterator["Page"]:
     session[HASH_SESSION_KEY] = person.get_session_auth_hash()
     session.save()
     with sync_playwright() as playwright:
-        chrome = playwright.chromium.launch(executable_path=chromium.path(), args=chromium.ARGUMENTS)
+        chrome = playwright.chromium.launch(executable_path=chromium.path(whole=True), args=chromium.ARGUMENTS)
         context = chrome.new_context(viewport={"width": 1440, "height": 900})
         context.add_cookies(
             [{"name": settings.SESSION_COOKIE_NAME, "value": session.session_key or "", "url": service.url}]

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from skinclinic.bootstrap import ROOT
 
-# A file stays on one process, so that what it starts (a browser, a trained network, the product) is started once.
-# The files come in the order that tests/conftest.py gives them: those that take long first.
+# What stays on one process, and in which order: tests/conftest.py.
 # Two cores are what every machine has; as many again use them while others wait for a browser or a start.
 PROCESSES = 4
 
@@ -17,7 +16,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run pytest on the whole suite or on what `arguments` name; returns pytest's exit code."""
     command = [sys.executable, "-m", "pytest"]
     if not any(_decides_about_processes(argument) for argument in arguments):
-        command += ["-n", str(PROCESSES), "--dist", "loadfile", "--no-loadscope-reorder"]
+        command += ["-n", str(PROCESSES), "--dist", "loadgroup", "--no-loadscope-reorder"]
     environment = os.environ | {"NO_BOOTSTRAP": "1", "DJANGO_SETTINGS_MODULE": "skinclinic.settings"}
     return subprocess.call([*command, *arguments], cwd=ROOT, env=environment)  # noqa: S603 - our own interpreter
 

@@ -49,11 +49,14 @@ FIRST = (
     "ops",
 )
 
+# Files whose tests import Keras, which takes ten seconds of a processor; all of them run on one process.
+IMPORT_KERAS = ("training/test_checkpoints.py", "training/test_crossvalidation.py")
+
 # Playwright's synchronous interface runs an event loop in the thread of the tests, also of those
 # that come after it, and Django would refuse the ORM in it.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
-pytest_plugins = ["tests.fixtures", "tests.no_skips"]
+pytest_plugins = ["tests.databases", "tests.fixtures", "tests.no_skips"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -63,7 +66,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         shows = [item.path.is_relative_to(here / place) for place in ONE_PAIR_OF_PAGES]
         if any(shows) or (any(is_in) and not item.get_closest_marker("django_db")):
             item.add_marker(pytest.mark.one_pair)
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(_process(item.path.relative_to(here).as_posix())))
     items.sort(key=lambda item: _turn(item.path.relative_to(here).as_posix()))
+
+
+def _process(path: str) -> str:
+    """What stays on one process: a file, so that what it starts (a browser, the product) is started once."""
+    return "keras" if path in IMPORT_KERAS else path
 
 
 def _turn(path: str) -> int:

@@ -17,7 +17,7 @@ def in_ci() -> bool:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if chromium.path() is None:
-        missing = pytest.mark.skip(reason="no Chromium on this machine: `sudo apt install chromium`")
+        missing = pytest.mark.skip(reason="no Chromium on this machine: `sudo apt install chromium-headless-shell`")
         for item in items:
             if item.get_closest_marker("browser"):
                 item.add_marker(missing)

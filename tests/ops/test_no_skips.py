@@ -57,7 +57,7 @@ def test_under_ci_a_skip_is_a_failure(tmp_path: Path, ci: str) -> None:
     done = outcome(tmp_path, ci=ci, path=str(tmp_path))
     assert done.returncode != 0
     assert "skipped" not in done.stdout.splitlines()[-1]
-    assert "no Chromium on this machine: `sudo apt install chromium`" in done.stdout
+    assert "no Chromium on this machine: `sudo apt install chromium-headless-shell`" in done.stdout
     for reason in ("no service here", "not today", "nothing to offer", "a_library_that_is_not_there"):
         assert reason in done.stdout
 

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from inference import registry
 from inference.bundle import Bundle
-from inference.models import ModelState
+from inference.models import ModelState, ModelVersion
 from tests.training import drawn
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,15 +137,16 @@ def test_a_hopeless_data_set_is_refused_in_one_sentence(tmp_path):
         call_command("train", data=data, out=tmp_path / "out")
 
 
-def test_the_head_alone_trains_on_a_bare_folder_of_classes(tmp_path):
+@pytest.mark.xdist_group("keras")
+@pytest.mark.one_pair
+@pytest.mark.django_db
+def test_the_head_alone_trains_on_a_bare_folder_of_classes(settings, tmp_path, capsys):
+    settings.BUNDLE_ROOT = tmp_path / "registered"
     data = drawn.folder(tmp_path / "bare", {"lump": 12, "NEV": 12}, splits=(), metadata=False)
-    run = train(
-        tmp_path,
-        *("--data", str(data), "--network", "lite0", "--quick", "--epochs", "6", "--folds", "2", "--malignant", "lump"),
-        *("--out", str(tmp_path / "out")),
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
-    assert "The folder has no splits" in run.stdout
+    wishes = {"network": "lite0", "quick": True, "epochs": 6, "folds": 2, "malignant": "lump"}
+    call_command("train", data=data, out=tmp_path / "out", **wishes)
+    assert "The folder has no splits" in capsys.readouterr().out
+    assert ModelVersion.objects.get().state == ModelState.CANDIDATE
     bundle = Bundle.load(tmp_path / "out" / "bundle")
     assert bundle.size == 224
     assert [(each.code, each.malignant) for each in bundle.conditions] == [("NEV", False), ("lump", True)]
