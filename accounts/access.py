@@ -29,15 +29,18 @@ def can(user: User | AnonymousUser, clinic: Clinic | UUID | None, capability: Ca
     return clinic_id in clinic_ids(user, capability)
 
 
-def everywhere(user: User | AnonymousUser, capability: Capability) -> bool:
+def everywhere(user: User | AnonymousUser, capability: Capability, *, clinics: int | None = None) -> bool:
     """Whether `user` may decide for the whole installation: with `capability` in every clinic, or as its operator.
 
     One model serves all clinics, so the lead of one of several cannot change what the others work with.
+
+    Args:
+        clinics: how many there are, where the caller has counted them.
     """
     if not isinstance(user, User) or not user.is_active:
         return False
     held = clinic_ids(user, capability)
-    return user.is_superuser or (bool(held) and not Clinic.objects.exclude(id__in=held).exists())
+    return user.is_superuser or (bool(held) and len(held) == (Clinic.objects.count() if clinics is None else clinics))
 
 
 def people(user: User | AnonymousUser) -> QuerySet[User]:

@@ -5,6 +5,7 @@ from uuid import UUID
 import structlog
 from celery import current_app
 from django.db import transaction
+from kombu.exceptions import ChannelError
 
 log = structlog.get_logger(__name__)
 
@@ -18,6 +19,18 @@ def tell(task: str, row: UUID | str, queue: str) -> bool:
         log.warning("broker_unreachable", task=task, row=str(row), queue=queue)
         return False
     return True
+
+
+def waiting(queue: str) -> int:
+    """How many messages wait in `queue` and in no worker's hands; 0 where a broker that is down cannot say."""
+    try:
+        with current_app.producer_or_acquire() as producer:
+            return producer.channel.queue_declare(queue=queue, passive=True).message_count
+    except ChannelError:  # Redis knows no queue without messages
+        return 0
+    except Exception:
+        log.warning("broker_unreachable", queue=queue)
+        return 0
 
 
 def tell_on_commit(task: str, row: UUID | str, queue: str) -> None:

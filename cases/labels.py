@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import models
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from cases.models import Case, CaseState, Condition, Outcome, Read, ReadKind
+from cases.models import Case, CaseState, Read, ReadKind
 
 
 class LabelSource(models.TextChoices):
@@ -96,20 +97,30 @@ def _overturns(read: Read) -> bool:
 
 
 def of_cases(cases: Iterable[UUID] | QuerySet[Case]) -> dict[UUID, CaseLabel]:
-    """The label of each signed case among `cases`, ids or a queryset; three queries."""
+    """The label of each signed case among `cases`, ids or a queryset; one query."""
     wanted = cases if isinstance(cases, QuerySet) else list(cases)
     signed = Read.objects.filter(case__in=wanted, case__state=CaseState.SIGNED).order_by("signed_at", "id")
-    reads: dict[UUID, list[Read]] = {}
-    for read in signed.select_related("prediction", "first_opinion").defer(
+    signed = signed.select_related("prediction", "first_opinion").defer(
         "comment", "prediction__maps", "prediction__embedding"
-    ):
+    )
+    reads: dict[UUID, list[Any]] = {}
+    # By code the name and whether it is malignant, as the rows bring them along.
+    conditions: dict[str, tuple[str, bool | None]] = {}
+    for read in signed.annotate(**_OF_CONDITIONS):
         reads.setdefault(read.case_id, []).append(read)
-    outcomes = dict(Outcome.objects.filter(case__in=wanted).values_list("case_id", "condition_id"))
-    conditions = Condition.objects.in_bulk()
+        conditions[read.condition_id] = read.condition_name, read.condition_malignant
+        conditions[read.biopsy] = read.biopsy_name, read.biopsy_malignant
     found = {}
-    for case_id in reads.keys() | outcomes.keys():
-        label = label_of(outcomes.get(case_id), reads.get(case_id, []))
-        if label:
-            condition = conditions[label.code]
-            found[case_id] = CaseLabel(label.code, label.source, condition.name, condition.malignant)
+    for case_id, of_case in reads.items():
+        if label := label_of(of_case[0].biopsy, of_case):
+            found[case_id] = CaseLabel(label.code, label.source, *conditions[label.code])
     return found
+
+
+_OF_CONDITIONS = {
+    "condition_name": F("condition__name"),
+    "condition_malignant": F("condition__malignant"),
+    "biopsy": F("case__outcome__condition"),
+    "biopsy_name": F("case__outcome__condition__name"),
+    "biopsy_malignant": F("case__outcome__condition__malignant"),
+}

@@ -21,6 +21,8 @@ QUEUES = ("urgent", "routine", "background")
 # A queued row older than this had its message lost, or the broker was down: the sweep sends it again.
 RESEND_AFTER = timedelta(seconds=30)
 SWEEP_BATCH = 500
+# So many more messages than rows may wait in a queue: beat's own go there too, and must not hold a patient's back.
+_SPARE = 5
 
 
 # What computing a prediction takes. A hundred columns less to name, read and convert are a tenth of a worker's time
@@ -82,19 +84,31 @@ def claim(prediction_id: UUID) -> Prediction | None:
 
 
 def sweep() -> int:
-    """Re-sends what waits too long or lost its worker, gives up what failed too often; returns their number."""
+    """Re-sends what waits too long or lost its worker, gives up what failed too often; returns their number.
+
+    Where a queue is long, rows wait for long whose messages are not lost at all. So no more is sent than there are rows
+    without a message: workers that are behind would else be given more to look at than they can, without an end.
+    """
     now = timezone.now()
     given_up = _give_up(now)
-    waiting = list(
+    overdue = list(
         Prediction.every.filter(_overdue(now) | _orphaned(now))
         .order_by("silent", "-is_urgent_queue", "queued_at")
         .values_list("id", "is_urgent_queue", "silent")[:SWEEP_BATCH]
     )
+    rows = waiting() if overdue else {}
+    missing: dict[str, int] = {}
     sent = 0
-    for prediction_id, is_urgent, silent in waiting:
+    for prediction_id, is_urgent, silent in overdue:
+        queue = name(is_urgent, silent)
+        if queue not in missing:
+            missing[queue] = rows[queue][0] - broker.waiting(queue) + _SPARE
+        if missing[queue] <= 0:
+            continue
         # One refusal is enough: the next sweep tries again.
-        if not broker.tell(TASK, prediction_id, name(is_urgent, silent)):
+        if not broker.tell(TASK, prediction_id, queue):
             break
+        missing[queue] -= 1
         sent += 1
     return given_up + sent
 

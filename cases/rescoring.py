@@ -14,13 +14,14 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.db import transaction
-from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from accounts.models import Clinic, User
 from cases import access, broker, leases, opinions, predictions, worklist
 from cases.models import Case, CaseState, Consent, LesionImage, Prediction, PredictionState
 from cases.models.rescoring import Rescoring, RescoringState, SecondLook
+from cases.numbers import Number
 from inference import registry
 from inference.bundle import BundleError
 from inference.models import ModelState, ModelVersion
@@ -44,7 +45,7 @@ def eligible(clinic: Clinic) -> QuerySet[LesionImage]:
     )
 
 
-def unscored(clinic: Clinic, version: ModelVersion) -> QuerySet[LesionImage]:
+def unscored(clinic: Clinic, version: ModelVersion | UUID) -> QuerySet[LesionImage]:
     scored = Prediction.every.filter(image=OuterRef("pk"), model_version=version, state=PredictionState.DONE)
     return eligible(clinic).filter(~Exists(scored))
 
@@ -153,12 +154,10 @@ def _end(jobs: QuerySet[Rescoring], state: RescoringState, **fields: Any) -> boo
 # --- What a new model would flag -------------------------------------------------------------------------------
 
 
-def newly_flagged(person: access.Person, clinic: Clinic, version: ModelVersion) -> QuerySet[Case]:
-    """The clinic's signed cases that `version` would flag urgent and no model has flagged; the likeliest first.
-
-    Each has the `malignant_probability` and `ranking` of the photo that it would be flagged for, `looks` (its
-    SecondLook, if any, in a list) and what `worklist.conclusion` needs.
-    """
+def _flags_anew(
+    person: access.Person, clinic: Clinic, version: ModelVersion | UUID
+) -> tuple[QuerySet[Case], QuerySet[Prediction]]:
+    """The clinic's signed cases that `version` alone would flag urgent, and what it flags one for, likeliest first."""
     urgent = Prediction.every.filter(
         image__case=OuterRef("pk"),
         image__removed_at__isnull=True,
@@ -166,16 +165,26 @@ def newly_flagged(person: access.Person, clinic: Clinic, version: ModelVersion) 
         state=PredictionState.DONE,
         urgent=True,
     ).order_by("-malignant_probability")
+    found = access.cases(person).filter(
+        Exists(urgent),
+        clinic=clinic,
+        state=CaseState.SIGNED,
+        flagged_by_ai=False,
+        lesion__patient__ai_consent=Consent.GRANTED,
+    )
+    return found, urgent
+
+
+def newly_flagged(person: access.Person, clinic: Clinic, version: ModelVersion) -> QuerySet[Case]:
+    """The clinic's signed cases that `version` would flag urgent and no model has flagged; the likeliest first.
+
+    Each has the `malignant_probability` and `ranking` of the photo that it would be flagged for, `looks` (its
+    SecondLook, if any, in a list) and what `worklist.conclusion` needs.
+    """
+    found, urgent = _flags_anew(person, clinic, version)
     looks = SecondLook.objects.filter(model_version=version).select_related("by")
     return (
-        worklist.with_conclusion(access.cases(person))
-        .filter(
-            clinic=clinic,
-            state=CaseState.SIGNED,
-            flagged_by_ai=False,
-            lesion__patient__ai_consent=Consent.GRANTED,
-        )
-        .filter(Exists(urgent))
+        worklist.with_conclusion(found)
         .annotate(
             malignant_probability=Subquery(urgent.values("malignant_probability")[:1]),
             ranking=Subquery(urgent.values("probabilities")[:1]),
@@ -256,15 +265,25 @@ def look_again(case: Case, version: ModelVersion) -> None:
         look.delete()
 
 
-def context(person: access.Person, clinic: Clinic, version: ModelVersion) -> dict[str, Any]:
-    """What pages show of it: the newest job, what is left to score, and how many cases wait for a second look."""
+def numbers(person: access.Person, clinic: Clinic, version: ModelVersion | UUID) -> dict[str, Number]:
+    """What is left to score, and how many cases wait for a second look, as columns of whichever query asks for them."""
+    flagged, _urgent = _flags_anew(person, clinic, version)
+    looks = SecondLook.objects.filter(case=OuterRef("pk"), model_version=version)
+    return {
+        "unscored": Number(unscored(clinic, version).values("pk")),
+        "flagged": Number(flagged.order_by().values("pk")),
+        "flagged_unseen": Number(flagged.filter(~Exists(looks)).order_by().values("pk")),
+    }
+
+
+def context(
+    person: access.Person, clinic: Clinic, version: ModelVersion, counted: dict[str, int] | None = None
+) -> dict[str, Any]:
+    """What pages show of it: the newest job, and the `numbers`, `counted` where the page has asked for them already."""
     job = Rescoring.objects.filter(clinic=clinic, model_version=version).first()
-    flagged = newly_flagged(person, clinic, version)
+    known: Any = counted or Clinic.objects.values(**numbers(person, clinic, version)).get(id=clinic.id)
     return {
         "rescoring": job,
         "rescoring_percent": round(100 * min(job.done, job.total) / job.total) if job and job.total else 100,
-        "unscored": unscored(clinic, version).count(),
-        **flagged.order_by().aggregate(
-            flagged=Count("id"), flagged_unseen=Count("id", filter=Q(looked_at__isnull=True))
-        ),
+        **known,
     }

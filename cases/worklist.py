@@ -20,6 +20,7 @@ from accounts.models import Clinic, User
 from cases import blinding, opinions, spans, targets
 from cases.access import Person, cases
 from cases.models import Answer, BodySite, Case, CaseState, LesionImage, Read, ReadStage, Reservation, Urgency
+from cases.numbers import Number
 
 PAGE_SIZE = 25
 COUNT_LIMIT = 999
@@ -339,15 +340,8 @@ def numbers(clinic: Clinic, counted: Mapping[str, QuerySet[Any]]) -> dict[str, i
 
     One query for all of them: each number is a subquery of its own, which stops counting by itself.
     """
-    columns = {name: _Number(found.order_by().values("pk")[: COUNT_LIMIT + 1]) for name, found in counted.items()}
+    columns = {name: Number(found.order_by().values("pk")[: COUNT_LIMIT + 1]) for name, found in counted.items()}
     return dict(zip(columns, Clinic.objects.filter(id=clinic.id).values_list(*columns.values()).get(), strict=True))
-
-
-class _Number(models.Subquery):
-    """How many rows a queryset has, as a column."""
-
-    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted)"
-    output_field = models.IntegerField()
 
 
 def moment_code(moment: datetime) -> str:

@@ -93,15 +93,34 @@ def _points(difference: float) -> str:
 
 def decisive(version: ModelVersion, active: ModelVersion) -> Comparison | None:
     """The comparison that counts: the newest of `version` with `active`."""
+    return _decisive(version, active).first()
+
+
+def _decisive(version: ModelVersion, active: ModelVersion) -> models.QuerySet[Comparison]:
     done = Comparison.objects.filter(candidate=version, baseline=active, state=ComparisonState.DONE)
-    return done.order_by("-finished_at", "-id").first()
+    return done.order_by("-finished_at", "-id")[:1]
 
 
-def obstacle(version: ModelVersion, active: ModelVersion | None) -> str:
-    """Why the gate would not let `version` take the place of `active`, in a sentence; empty where it would."""
+def newest_and_decisive(
+    version: ModelVersion, active: ModelVersion, number: int
+) -> tuple[list[Comparison], Comparison | None]:
+    """The newest comparisons of `version`, `number` at most, and the one that counts; one query for both."""
+    ours = Comparison.objects.filter(candidate=version)
+    wanted = models.Q(id__in=ours.values("id")[:number]) | models.Q(id__in=_decisive(version, active).values("id"))
+    found = list(ours.filter(wanted).select_related("baseline"))
+    done = [each for each in found if each.baseline_id == active.id and each.state == ComparisonState.DONE]
+    counts = max(done, key=lambda each: (each.finished_at, each.id), default=None)
+    return found[:number], counts
+
+
+def obstacle(version: ModelVersion, active: ModelVersion | None, comparison: Comparison | None) -> str:
+    """Why the gate would not let `version` take the place of `active`, in a sentence; empty where it would.
+
+    Args:
+        comparison: the `decisive` one of the two.
+    """
     if active is None:
         return ""
-    comparison = decisive(version, active)
     if comparison is None:
         return _("%(name)s was not compared with the active model %(active)s yet. Compare them first.") % {
             "name": version,
@@ -131,10 +150,10 @@ def promote(name: str, *, reason: str, by: str, force: bool = False) -> ModelVer
             return version
         _check_loads(version)
         active = _active(versions)
-        stands_against = obstacle(version, active)
+        comparison = decisive(version, active) if active else None
+        stands_against = obstacle(version, active, comparison)
         if stands_against and not force:
             raise GateRefused(stands_against)
-        comparison = decisive(version, active) if active else None
         override = (reason, by) if stands_against else ("", "")
         if comparison and not stands_against and not judge(comparison).passes:
             override = (comparison.waived_reason, comparison.waived_by)

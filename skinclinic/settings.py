@@ -142,16 +142,15 @@ def _broker_url(url: str) -> str:
     return f"redis+socket://{parts.path}" if parts.scheme == "unix" else url
 
 
-CACHES = {
-    "default": {
-        "BACKEND": "skinclinic.cache.ForgetfulCache",
-        "LOCATION": REDIS_URL,
-        # A server that does not answer costs a page this much and no more.
-        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
-    }
-    if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-}
+def _cache(backend: str) -> dict[str, object]:
+    if not REDIS_URL:
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    # A server that does not answer costs a page this much and no more.
+    options = {"socket_connect_timeout": 1, "socket_timeout": 1}
+    return {"BACKEND": f"skinclinic.cache.{backend}", "LOCATION": REDIS_URL, "OPTIONS": options}
+
+
+CACHES = {"default": _cache("StandInCache"), "shared": _cache("SharedCache")}
 CELERY_BROKER_URL = _broker_url(REDIS_URL) if REDIS_URL else "memory://localhost/"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "routine"

@@ -1,12 +1,24 @@
-"""Who may see which training run: one queryset, from which every page about them derives."""
+"""Who may see which training run, and whose cases count in the figures of a model: every page derives from these."""
+
+from collections.abc import Collection
+from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
 
 from accounts.access import clinic_ids
-from accounts.models import User
+from accounts.models import Clinic, User
 from accounts.roles import Capability
 from training.models import TrainingRun
+
+ClinicIds = Collection[UUID] | QuerySet[Clinic, UUID]
+
+
+def counted_clinics(person: User) -> ClinicIds:
+    """The clinics whose cases count in the figures that `person` sees; the operator sees the sum of all."""
+    if person.is_superuser:
+        return Clinic.objects.values_list("id", flat=True)
+    return clinic_ids(person, Capability.MANAGE_MODELS)
 
 
 def runs(person: User | AnonymousUser) -> QuerySet[TrainingRun]:

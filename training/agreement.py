@@ -6,20 +6,19 @@ are set side by side where both were told the same answers. Intervals come from 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import numpy as np
-from django.db.models import Count
+from django.db.models import Exists, FilteredRelation, Q
 
-from accounts.models import Clinic
 from cases import labels
 from cases.models import Prediction, PredictionState
 from cases.models.prediction import PENDING_STATES
+from cases.numbers import Number
 from inference.models import ModelVersion
 from inference.statistics import Share, bootstrap, kappa
+from training.access import ClinicIds
 
 # The newest pairs that are looked at: enough for a narrow interval, and read within a second.
 MOST_PAIRS = 5000
@@ -53,7 +52,9 @@ class WithReads:
 
 
 @dataclass(frozen=True)
-class _Pair:
+class Pair:
+    """What both models said of one photo."""
+
     patient: str
     case_id: UUID
     silent_first: str
@@ -64,34 +65,28 @@ class _Pair:
 
 @dataclass(frozen=True)
 class Progress:
-    """How many photos the silent model was asked about, and how many of them wait or failed."""
+    """Whether the silent model was asked about any photo, and how many of those wait or failed."""
 
-    asked: int
+    asked: bool
     pending: int
     failed: int
 
 
-def progress(silent: ModelVersion, clinics: Iterable[Clinic | UUID]) -> Progress:
-    rows = Prediction.every.filter(model_version=silent, silent=True, image__case__clinic__in=list(clinics))
-    counted = dict(rows.order_by().values_list("state").annotate(Count("id")))
-    return Progress(
-        asked=sum(counted.values()),
-        pending=sum(counted.get(state, 0) for state in PENDING_STATES),
-        failed=counted.get(PredictionState.FAILED, 0),
-    )
+def progress(silent: UUID, clinics: ClinicIds) -> dict[str, Exists | Number]:
+    """What `Progress` tells of the model, as columns of whichever query asks for them."""
+    rows = Prediction.every.filter(model_version=silent, silent=True, image__case__clinic__in=clinics).order_by()
+    return {
+        "silent_asked": Exists(rows),
+        "silent_pending": Number(rows.filter(state__in=PENDING_STATES).values("pk")),
+        "silent_failed": Number(rows.filter(state=PredictionState.FAILED).values("pk")),
+    }
 
 
-def with_active(silent: ModelVersion, active: ModelVersion, clinics: Iterable[Clinic | UUID]) -> Agreement:
-    """`silent`'s opinions beside those of `active` that readers were shown."""
-    return _agreement(_pairs(silent, active, clinics))
-
-
-def with_reads(silent: ModelVersion, active: ModelVersion, clinics: Iterable[Clinic | UUID]) -> WithReads:
+def with_reads(pairs: list[Pair]) -> WithReads:
     """Both models beside what the cases were signed as: what a biopsy found, else the newest read.
 
     Readers saw the active model's opinion and not the silent one's, which flatters the active model.
     """
-    pairs = _pairs(silent, active, clinics)
     truth = labels.of_cases({pair.case_id for pair in pairs})
     signed = [(pair, truth[pair.case_id]) for pair in pairs if pair.case_id in truth]
     malignant = [pair for pair, label in signed if label.malignant]
@@ -105,7 +100,8 @@ def with_reads(silent: ModelVersion, active: ModelVersion, clinics: Iterable[Cli
     )
 
 
-def _agreement(pairs: list[_Pair]) -> Agreement:
+def with_active(pairs: list[Pair]) -> Agreement:
+    """The silent model's opinions beside those of the active one."""
     answers = [pair.silent_first for pair in pairs] + [pair.active_first for pair in pairs]
     _codes, numbers = np.unique(np.array(answers, dtype=object).astype(str), return_inverse=True)
     silent, active = numbers[: len(pairs)], numbers[len(pairs) :]
@@ -127,19 +123,30 @@ def _agreement(pairs: list[_Pair]) -> Agreement:
     )
 
 
-def _pairs(silent: ModelVersion, active: ModelVersion, clinics: Iterable[Clinic | UUID]) -> list[_Pair]:
-    columns = ("image_id", "image__case_id", "image__case__lesion__patient_id", "answers", "probabilities", "urgent")
+def pairs_of(silent: ModelVersion, active: ModelVersion, clinics: ClinicIds) -> list[Pair]:
+    """`silent`'s newest opinions with those of `active` on the same photos that readers were shown; one query."""
     done = Prediction.every.filter(
-        state=PredictionState.DONE, image__removed_at__isnull=True, image__case__clinic__in=list(clinics)
+        model_version=silent,
+        silent=True,
+        state=PredictionState.DONE,
+        image__removed_at__isnull=True,
+        image__case__clinic__in=clinics,
     )
-    newest = done.filter(model_version=silent, silent=True).order_by("-id").values_list(*columns)[:MOST_PAIRS]
-    rows: dict[UUID, tuple[Any, ...]] = {row[0]: row for row in newest}
-    pairs = []
-    shown = done.filter(model_version=active, silent=False, image__in=list(rows)) if rows else done.none()
-    for image_id, case_id, patient_id, answers, probabilities, urgent in shown.values_list(*columns):
-        other = rows[image_id]
-        if answers == other[3]:
-            pairs.append(
-                _Pair(str(patient_id), case_id, other[4][0][0], probabilities[0][0], bool(other[5]), bool(urgent))
-            )
-    return pairs
+    shown = Q(
+        image__predictions__model_version=active,
+        image__predictions__silent=False,
+        image__predictions__state=PredictionState.DONE,
+    )
+    said = ("answers", "probabilities", "urgent")
+    newest = (
+        done.annotate(shown=FilteredRelation("image__predictions", condition=shown))
+        .order_by("-id")
+        .values_list(
+            *("image__case__lesion__patient_id", "image__case_id", *said, *(f"shown__{name}" for name in said))
+        )[:MOST_PAIRS]
+    )
+    return [
+        Pair(str(patient), case, silent_said[0][0], active_said[0][0], bool(silent_urgent), bool(active_urgent))
+        for patient, case, told, silent_said, silent_urgent, shown_told, active_said, active_urgent in newest
+        if active_said and told == shown_told
+    ]

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from uuid6 import uuid7
 
 from accounts.models import Clinic
-from training import testsets
 from training.recipe import NETWORKS, default_name
+from training.testsets import TestSet
 
 
 class ReasonForm(forms.Form):
@@ -29,9 +29,9 @@ class ReasonForm(forms.Form):
 class CompareForm(forms.Form):
     source = forms.ChoiceField(label=_("Test set"))
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.fields["source"].choices = [(each.key, each.title) for each in testsets.available()]  # type: ignore[attr-defined]
+    def __init__(self, test_sets: list[TestSet], data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data)
+        self.fields["source"].choices = [(each.key, each.title) for each in test_sets]  # type: ignore[attr-defined]
 
 
 CASES, FOLDER, BOTH = "cases", "folder", "both"

@@ -23,6 +23,7 @@ from cases.models import Case, CaseState, Consent, ImageKind, LesionImage, Outco
 from cases.predictions import answers_of
 from inference.answers import Answers
 from inference.models import ModelVersion
+from training.access import ClinicIds
 from training.datasets import DataError, DataSet, Example
 from training.models import Snapshot, SnapshotPhoto, Split
 
@@ -230,6 +231,15 @@ def withdrawn_patients(snapshot: Snapshot) -> QuerySet[Patient]:
     return (
         Patient.objects.filter(snapshot_photos__snapshot=snapshot).exclude(training_consent=Consent.GRANTED).distinct()
     )
+
+
+def withdrawn_from(model_id: UUID, clinics: ClinicIds) -> QuerySet[Patient]:
+    """The patients of some clinics with whose photos a model was made, and who took their consent back since.
+
+    Those whose photos were held out are among them: the model was measured on them.
+    """
+    used = Patient.objects.filter(clinic__in=clinics, snapshot_photos__snapshot__model_versions=model_id)
+    return used.exclude(training_consent=Consent.GRANTED).distinct()
 
 
 def models_with_withdrawn(clinics: Iterable[Clinic | UUID] | None = None) -> dict[ModelVersion, int]:

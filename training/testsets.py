@@ -31,9 +31,13 @@ class TestSet:
     title: str
 
 
-def available() -> list[TestSet]:
-    """What can be chosen just now; looks at folder names, and whether a signed case is held out."""
-    return _folders() + _cases()
+def available(*, clinics: int | None = None) -> list[TestSet]:
+    """What can be chosen just now; looks at folder names, and whether a signed case is held out.
+
+    Args:
+        clinics: how many there are, where the caller has counted them.
+    """
+    return _folders() + (_cases() if (Clinic.objects.count() if clinics is None else clinics) == 1 else [])
 
 
 def is_of_cases(key: str) -> bool:
@@ -41,8 +45,6 @@ def is_of_cases(key: str) -> bool:
 
 
 def _cases() -> list[TestSet]:
-    if Clinic.objects.count() != 1:
-        return []
     patients = snapshots.eligible().values_list("case__lesion__patient", flat=True)
     held_out = any(snapshots.split_of(patient) in _HELD_OUT for patient in patients.iterator())
     return [TestSet(_CASES, _("Signed cases that were held out"))] if held_out else []

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-from auditlog.mixins import AuditlogHistoryAdminMixin
 from django.contrib import admin
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import clinic_ids
+from accounts.audit_history import AuditHistory
 from accounts.models import Clinic, User
 from accounts.roles import Capability
 from cases import patients
@@ -17,14 +17,10 @@ from cases.access import Person
 from cases.models import Patient
 
 
-class RecordAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
-    """Rows of the clinics that the person runs; "History" is the audit log, which knows every door's changes.
-
-    Records are logged in the pages, not here, and nothing is deleted.
-    """
+class RecordAdmin(AuditHistory):
+    """Rows of the clinics that the person runs. Records are logged in the pages, not here, and nothing is deleted."""
 
     records: Callable[..., QuerySet]
-    auditlog_history_template = "admin/audit_history.html"
 
     def rows(self, person: Person) -> QuerySet:
         return type(self).records(person, Capability.OPEN_ADMIN)
@@ -37,9 +33,6 @@ class RecordAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
         # Where there is one clinic, a column that says so in every row says nothing.
         several = request.user.is_superuser or len(clinic_ids(request.user, Capability.OPEN_ADMIN)) > 1
         return [name for name in shown if several or name != "clinic"]
-
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        return self.auditlog_history_view(request, object_id, extra_context)
 
 
 class ReadOnly:

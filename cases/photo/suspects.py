@@ -8,7 +8,7 @@ and has a process of its own from then on.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.core.cache import cache
+from django.core.cache import caches
 
 # Longer than a page goes on sending a photo.
 _SECONDS = 24 * 3600
@@ -20,7 +20,7 @@ def first_try(sha256: str) -> Iterator[bool]:
 
     Where marks cannot be kept, because the cache is away, no photo counts as a first try.
     """
-    key = f"decoding:{sha256}"
+    key, cache = f"decoding:{sha256}", caches["shared"]
     is_first = cache.add(key, 1, _SECONDS)
     try:
         yield is_first

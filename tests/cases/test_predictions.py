@@ -323,6 +323,24 @@ def test_the_sweep_sends_what_was_lost_and_leaves_the_rest(alma, version, sent):
     assert set(sent[1:]) == {(lost, "routine"), (orphaned, "routine")}
 
 
+def test_the_sweep_adds_no_messages_to_a_queue_that_is_only_long(alma, version, sent, monkeypatch):
+    for _number in range(8):
+        predictions.request(make_image(make_case(alma)))
+    Prediction.objects.update(queued_at=timezone.now() - timedelta(minutes=5))
+    in_queue = {"routine": 8}
+    monkeypatch.setattr(broker, "waiting", lambda name: in_queue[name])
+
+    def sweeps() -> int:
+        found = queue.sweep()
+        in_queue["routine"] += found
+        return found
+
+    # A few at most, for a message that others hide; then none, however often it looks.
+    assert (sweeps() < 8, sweeps(), sweeps()) == (True, 0, 0)
+    in_queue["routine"] = 0
+    assert sweeps() == 8
+
+
 def test_a_clock_that_is_set_back_holds_no_row_for_ever(prediction, sent):
     ahead = timezone.now() + timedelta(days=1)
     # Queued, and then claimed, by a machine whose clock ran a day ahead.

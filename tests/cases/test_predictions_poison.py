@@ -10,9 +10,10 @@ import pytest
 from django.conf import settings as project
 
 from benchmarks.faults.apps import CRASHES, HANGS
-from cases import intake, queue
+from cases import intake, predictions, queue
 from cases.models import Prediction, PredictionState
-from tests.cases.models import registered_model
+from inference import registry
+from tests.cases.models import FakeEngine, registered_model
 from tests.cases.test_predictions import expire
 from tests.cases.test_predictions_worker import database_url
 from tests.cast import make_case, photo
@@ -87,12 +88,25 @@ def test_a_decoder_that_crashes_fails_its_photo_alone_after_three_attempts(asked
     assert (good.state, good.attempts) == (PredictionState.DONE, 1)
 
 
-def test_a_decoder_that_hangs_is_ended_with_its_process(asked, settings):
-    _good, bad = asked
+def test_a_decoder_that_hangs_is_ended_with_its_process_and_costs_one_attempt(asked, settings, monkeypatch):
+    good, bad = asked
+    with bad.image.derivative.open("rb") as file:
+        whole = file.read()
     poison(bad, HANGS)
-    ended = work(bad, settings=settings, lease=1)
+    ended = work(bad, good, settings=settings, lease=1)
     assert ended.returncode == 1
     # Where it hung, for whoever reads the log.
     assert "in load" in ended.stderr
     bad.refresh_from_db()
     assert (bad.state, bad.attempts) == (PredictionState.RUNNING, 1)
+    # Another worker goes on with the queue, and takes over what the first had in its hands.
+    poison(bad, whole)
+    expire(bad)
+    monkeypatch.setattr(registry, "engine", lambda version: FakeEngine())
+    for each in (good, bad):
+        assert predictions.run(each.id)
+        each.refresh_from_db()
+    assert [(each.state, each.attempts) for each in (good, bad)] == [
+        (PredictionState.DONE, 1),
+        (PredictionState.DONE, 2),
+    ]

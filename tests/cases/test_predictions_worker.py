@@ -16,6 +16,7 @@ from django.conf import settings as project
 from django.db import connection
 
 from cases import intake, queue
+from cases.broker import tell, waiting
 from cases.models import PredictionState
 from tests.cases.models import registered_model
 from tests.cast import make_case, photo
@@ -94,6 +95,13 @@ def pool(broker: str, settings, tmp_path: Path) -> Iterator[list[Worker]]:
     yield started
     for worker in started:
         worker.kill()
+
+
+def test_messages_that_wait_are_counted(broker):
+    assert waiting("routine") == 0
+    for number in range(3):
+        assert tell(queue.TASK, str(number), "routine")
+    assert (waiting("routine"), waiting("urgent")) == (3, 0)
 
 
 @pytest.mark.django_db(transaction=True)

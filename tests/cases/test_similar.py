@@ -97,7 +97,7 @@ def test_grows_by_what_was_signed_since_and_stays_within_its_limit(alma, monkeyp
     assert len(found(alma.doctor, case, prediction).found) == 1
     later = signed(alma, 20)
     names = opinions.condition_names()
-    with django_assert_num_queries(5):  # what is new, who may be shown, and three for the labels
+    with django_assert_num_queries(3):  # what is new, who may be shown, and their labels
         look_alikes = similar.look_alikes(alma.doctor, case, prediction, names)
     assert [each.case for each in look_alikes.found] == [later, first]
     monkeypatch.setattr(similar, "MOST_PHOTOS", 2)

@@ -4,23 +4,78 @@ import time
 from datetime import timedelta
 
 import pytest
+from allauth.mfa.totp.internal import auth as totp
 from celery import Celery
+from django.core.cache import caches
+from django.core.cache.backends.redis import RedisCache
 
 from skinclinic.beat import EvenScheduler
-from skinclinic.cache import ForgetfulCache
+from skinclinic.cache import StandInCache
 from tests.ops.running import free_port
 
 
-def test_a_cache_that_is_down_is_an_empty_one() -> None:
-    cache = ForgetfulCache(f"redis://127.0.0.1:{free_port()}/0", {})
-    cache.set("seen", 1)
-    assert cache.get("seen") is None
-    assert cache.get("seen", "default") == "default"
-    assert cache.add("seen", 1) is False
-    assert (cache.get_many(["seen"]), cache.set_many({"seen": 1}), cache.has_key("seen")) == ({}, [], False)
-    assert (cache.delete("seen"), cache.touch("seen")) == (False, False)
-    with pytest.raises(ValueError, match="nothing is counted"):
-        cache.incr("seen")
+@pytest.fixture
+def no_cache_server(settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As settings.py has it with REDIS_URL, and nobody answers there."""
+    away = {"LOCATION": f"redis://127.0.0.1:{free_port()}/0"}
+    settings.CACHES = {
+        "default": {"BACKEND": "skinclinic.cache.StandInCache", **away},
+        "shared": {"BACKEND": "skinclinic.cache.SharedCache", **away},
+    }
+    monkeypatch.setattr(StandInCache, "_away_until", 0.0)
+    caches["default"].stand_in.clear()
+
+
+@pytest.mark.usefixtures("no_cache_server")
+def test_each_process_counts_by_itself_while_the_caches_server_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = caches["default"]
+    assert (cache.get("seen"), cache.add("seen", 1), cache.add("seen", 1)) == (None, True, False)
+    assert (cache.incr("seen"), cache.get("seen"), cache.has_key("seen")) == (2, 2, True)
+    assert (cache.set_many({"more": 3}), cache.get_many(["seen", "more"])) == ([], {"seen": 2, "more": 3})
+    assert (cache.delete("seen"), cache.get("seen", "default")) == (True, "default")
+    # Back again after a while: what was counted meanwhile is forgotten.
+    monkeypatch.setattr(RedisCache, "get", lambda self, key, *_, **__: f"{key} of the server")
+    assert cache.get("more") == 3
+    monkeypatch.setattr(StandInCache, "_away_until", 0.0)
+    assert cache.get("more") == "more of the server"
+    # A mark for other processes is none in the memory of this one.
+    assert (caches["shared"].add("mark", 1), caches["shared"].delete("mark")) == (False, False)
+
+
+@pytest.mark.usefixtures("no_cache_server")
+def test_people_sign_in_without_the_caches_server_and_passwords_cannot_be_guessed(alma, client) -> None:
+    alma.doctor.set_password("correct-horse-battery")
+    alma.doctor.save()
+
+    def signs_in(password: str, address: str) -> int:
+        form = {"login": alma.doctor.email, "password": password}
+        return client.post("/accounts/login/", form, REMOTE_ADDR=address).status_code
+
+    assert signs_in("correct-horse-battery", "192.0.2.1") == 302
+    client.logout()
+    for guess in range(5):
+        assert signs_in(f"guess {guess}", f"192.0.2.{guess}") == 200
+    # Of whatever address, and the right one too.
+    assert signs_in("correct-horse-battery", "192.0.2.9") == 200
+    assert "_auth_user_id" not in client.session
+
+
+@pytest.mark.usefixtures("no_cache_server")
+def test_a_second_factors_code_works_once_without_the_caches_server(alma) -> None:
+    secret = totp.generate_totp_secret()
+    factor = totp.TOTP.activate(alma.doctor, secret)
+    code = totp.format_hotp_value(totp.hotp_value(secret, next(totp.yield_hotp_counters_from_time())))
+    assert factor.validate_code(code)
+    assert not factor.validate_code(code)
+
+
+@pytest.mark.usefixtures("no_cache_server")
+def test_the_api_keeps_its_limit_without_the_caches_server(alma, sign_in, settings) -> None:
+    settings.API_REQUESTS_PER_MINUTE = 2
+    client = sign_in(alma.doctor)
+    answers = [client.get("/api/v1/me/").status_code for _ in range(6)]  # six, in case a minute turns over
+    assert answers[:2] == [200, 200]
+    assert 429 in answers
 
 
 class _Clocks:

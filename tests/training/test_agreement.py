@@ -56,7 +56,7 @@ def test_pairs_flags_and_kappa(alma, brno, models):
     ):
         both(waiting_case(alma), models, active_says, shadow_says)
     both(waiting_case(brno), models, said("NEV"), said("NEV"))
-    found = agreement.with_active(models[1], models[0], [alma.clinic])
+    found = agreement.with_active(agreement.pairs_of(models[1], models[0], [alma.clinic.id]))
     assert (found.photos, found.patients) == (5, 5)
     assert (found.same_first.hits, found.same_first.n) == (3, 5)
     assert (found.both_urgent, found.gained, found.lost, found.neither_urgent) == (1, 1, 1, 2)
@@ -74,10 +74,10 @@ def test_only_what_both_were_told_alike_and_people_were_shown_counts(alma, model
     predict(pending.images.get(), active)
     predict(pending.images.get(), shadow, silent=True, state="queued", finished_at=None, probabilities=None)
     predict(make_image(pending), active)
-    found = agreement.with_active(shadow, active, [alma.clinic])
+    found = agreement.with_active(agreement.pairs_of(shadow, active, [alma.clinic.id]))
     assert (found.photos, found.kappa, found.same_first.value) == (0, None, None)
-    progress = agreement.progress(shadow, [alma.clinic])
-    assert (progress.asked, progress.pending, progress.failed) == (3, 1, 0)
+    counted = type(shadow).objects.annotate(**agreement.progress(shadow.id, [alma.clinic.id])).get(id=shadow.id)
+    assert (counted.silent_asked, counted.silent_pending, counted.silent_failed) == (True, 1, 0)
 
 
 def test_beside_what_was_signed_and_what_the_biopsy_found(alma, models):
@@ -94,7 +94,7 @@ def test_beside_what_was_signed_and_what_the_biopsy_found(alma, models):
         condition=Condition.objects.get(code="MEL"),
         reported_on=cases[0].waiting_since.date(),
     )
-    found = agreement.with_reads(models[1], models[0], [alma.clinic])
+    found = agreement.with_reads(agreement.pairs_of(models[1], models[0], [alma.clinic.id]))
     assert (found.photos, found.malignant) == (3, 2)
     assert (found.silent_right.hits, found.active_right.hits) == (3, 2)
     assert (found.silent_found.hits, found.active_found.hits) == (2, 1)

@@ -15,7 +15,7 @@ from cases.models import Notification
 from tests.cast import make_patient, waiting_case
 from tests.inference.registered import version
 from tests.training.test_snapshots import signed
-from training import run_page, run_report, runs, tasks, trainer
+from training import model_file, run_page, run_report, runs, tasks, trainer
 from training.models import RunState, TrainingRun
 from training.progress import Curve, Stage
 
@@ -413,6 +413,10 @@ def test_nobody_learns_from_another_clinics_cases(alma, brno, sign_in, settings)
     assert other.post(reverse("training_cancel", args=[run.id])).status_code == 404
     assert "own" not in other.get(reverse("training_list")).content.decode().split("</h1>")[1]
     assert fresh(run).state == QUEUED
+    made = version("own")
+    TrainingRun.objects.update(model_version=made)
+    shown = [model_file.find(person, None, made.id).training_run for person in (brno.admin, alma.lead)]
+    assert shown == [model_file.Training(run.id, run.by), None]
     assert sign_in(alma.doctor).get(reverse("training_new")).status_code == 403
     settings.TRAINING_DATA_DIR = ""
     assert "There is nothing to learn from" not in other.get(reverse("training_new")).content.decode()

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from inference import promotion
 from inference.models import Comparison, ComparisonState
-from training import comparisons
+from training import comparisons, testsets
 from training.forms import CompareForm, ReasonForm
 from training.interval_drawing import Interval, drawn
 from training.model_page import FIGURES, number, with_interval
@@ -26,7 +26,7 @@ _ORDER = (promotion.RULE, "malignant_specificity", "malignant_auc", "balanced_ac
 @may_see
 def model_compare(request: HttpRequest, model_id: UUID) -> HttpResponse:
     version = find_version(model_id)
-    form = CompareForm(request.POST)
+    form = CompareForm(testsets.available(), request.POST)
     try:
         if not form.is_valid():
             raise comparisons.ComparisonRefused(_("Choose one of the test sets."))

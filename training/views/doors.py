@@ -1,15 +1,11 @@
 """Who passes the doors about models, which no clinic owns: permissions that follow from the roles."""
 
-from collections.abc import Iterable
 from uuid import UUID
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
-from accounts.access import clinic_ids
 from accounts.doors import requires_permission
-from accounts.models import Clinic, User
-from accounts.roles import Capability
 from cases.views.doors import signed_in_person
 from inference.models import ModelVersion
 
@@ -26,10 +22,3 @@ def find_version(model_id: UUID) -> ModelVersion:
 def by(request: HttpRequest) -> str:
     """Who acts, as the log names them."""
     return str(signed_in_person(request))
-
-
-def counted_clinics(person: User) -> Iterable[UUID]:
-    """The clinics whose cases count in the figures that `person` sees; the operator sees the sum of all."""
-    if person.is_superuser:
-        return Clinic.objects.values_list("id", flat=True)
-    return clinic_ids(person, Capability.MANAGE_MODELS)

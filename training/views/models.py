@@ -10,21 +10,20 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
 from django.views.decorators.http import require_safe
 
-from accounts.access import can
+from accounts.access import everywhere
 from accounts.models import Clinic
 from accounts.roles import Capability
-from cases import rescoring
 from cases.views.doors import signed_in_person
-from inference import promotion, registry
+from inference import promotion
 from inference.known import bundle_of, card_of
-from inference.models import Activation, ActivationKind, Comparison, ModelState, ModelVersion
-from training import access, agreement, model_page, snapshots, testsets
+from inference.models import Activation, ActivationKind, ModelState, ModelVersion
+from training import access, agreement, model_file, model_page, snapshots, testsets
 from training.card import html
 from training.forms import CompareForm, ReasonForm
-from training.views.doors import counted_clinics, find_version, may_see
+from training.model_file import BesideActive, ModelFile
+from training.views.doors import find_version, may_see
 
 PLOT_CACHE = "private, max-age=3600"
-_MOST_COMPARISONS = 8
 
 
 @require_safe
@@ -34,7 +33,7 @@ def model_list(request: HttpRequest) -> HttpResponse:
     versions = list(ModelVersion.objects.order_by("-created_at"))
     versions.sort(key=lambda version: _ORDER[version.state])
     active = next((version for version in versions if version.state == ModelState.ACTIVE), None)
-    withdrawn = snapshots.models_with_withdrawn(counted_clinics(signed_in_person(request)))
+    withdrawn = snapshots.models_with_withdrawn(access.counted_clinics(signed_in_person(request)))
     context = {
         "rows": [_row(version, withdrawn.get(version, 0)) for version in versions],
         "active": active,
@@ -66,61 +65,51 @@ def _newest_activation(version: ModelVersion) -> Activation | None:
 @require_safe
 @may_see
 def model_detail(request: HttpRequest, model_id: UUID) -> HttpResponse:
-    version, person = find_version(model_id), signed_in_person(request)
-    active = ModelVersion.objects.filter(state=ModelState.ACTIVE).first()
-    is_active = version == active
-    bundle = bundle_of(version)
-    comparisons = Comparison.objects.filter(candidate=version).select_related("candidate", "baseline")[
-        :_MOST_COMPARISONS
-    ]
-    may_promote = request.user.has_perm("inference.promote_modelversion")
-    clinic = getattr(request, "clinic", None)
-    may_rescore = can(person, clinic, Capability.RESCORE_CASES)
+    person, clinic = signed_in_person(request), getattr(request, "clinic", None)
+    file = model_file.find(person, clinic, model_id)
+    if file is None:
+        raise Http404
+    version, bundle = file.version, bundle_of(file.version)
     context = {
         "version": version,
-        "active": active,
-        "is_active": is_active,
+        "active": file.active,
+        "is_active": file.is_active,
         "bundle": bundle,
-        "withdrawn": snapshots.models_with_withdrawn(counted_clinics(person)).get(version, 0),
-        "training_run": access.runs(person).filter(model_version=version).first(),
+        "withdrawn": file.withdrawn,
+        "training_run": file.training_run,
         "card": html(card_of(bundle)) if bundle else "",
         "tested_on": model_page.tested_on(version),
         "figures": model_page.figure_table(version),
         "thresholds": model_page.thresholds_in_words(bundle) if bundle else [],
         "facts": model_page.training_facts(bundle) if bundle else [],
         "plots": model_page.plots(version, bundle),
-        "history": version.activations.select_related("replaced", "comparison"),
-        "comparisons": [(each, promotion.judge(each) if each.state == "done" else None) for each in comparisons],
-        "compare_form": CompareForm() if active and not is_active else None,
-        "test_sets": testsets.available(),
-        "may_promote": may_promote,
-        "obstacle": "" if is_active else promotion.obstacle(version, active),
-        "earlier": promotion.before_active() if is_active else None,
-        "shadow_form": ReasonForm(prefix="shadow"),
-        "former_shadow": None if is_active else _other_shadow(version),
-        "clinics": Clinic.objects.count(),
-        **(_silent_work(version, active, person) if active and not is_active else {}),
-        **(rescoring.context(person, clinic, version) if may_rescore and clinic else {}),
-        "may_rescore": may_rescore,
+        "history": file.history,
+        "may_promote": everywhere(person, Capability.PROMOTE_MODELS, clinics=file.clinics),
+        "earlier": promotion.before_active() if file.is_active else None,
+        **(_decision(file, file.beside_active) if file.beside_active else {}),
+        **(file.rescoring or {}),
+        "may_rescore": file.rescoring is not None,
     }
     return render(request, "training/models/detail.html", context)
 
 
-def _other_shadow(version: ModelVersion) -> ModelVersion | None:
-    shadow = registry.shadow()
-    return shadow if shadow != version else None
-
-
-def _silent_work(version: ModelVersion, active: ModelVersion, person: Any) -> dict[str, Any]:
-    """How the version's silent opinions compare with the active one's, if it has any."""
-    clinics = list(counted_clinics(person))
-    progress = agreement.progress(version, clinics)
-    if not progress.asked:
-        return {}
-    return {
-        "silent": progress,
-        "agreement": agreement.with_active(version, active, clinics),
-        "with_reads": agreement.with_reads(version, active, clinics),
+def _decision(file: ModelFile, beside: BesideActive) -> dict[str, Any]:
+    """What speaks for and against the model's taking the active one's place."""
+    test_sets = testsets.available(clinics=file.clinics)
+    context = {
+        "comparisons": [(each, promotion.judge(each) if each.state == "done" else None) for each in beside.comparisons],
+        "compare_form": CompareForm(test_sets),
+        "test_sets": test_sets,
+        "obstacle": promotion.obstacle(file.version, file.active, beside.decisive),
+        "shadow_form": ReasonForm(prefix="shadow"),
+        "former_shadow": file.shadow if file.shadow != file.version else None,
+    }
+    if beside.pairs is None:
+        return context
+    return context | {
+        "silent": file.progress,
+        "agreement": agreement.with_active(beside.pairs),
+        "with_reads": agreement.with_reads(beside.pairs),
     }
 
 

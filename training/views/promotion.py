@@ -39,7 +39,7 @@ def model_promote(request: HttpRequest, model_id: UUID) -> HttpResponse:
         "form": form,
         "comparison": comparison,
         "judgement": promotion.judge(comparison) if comparison else None,
-        "obstacle": promotion.obstacle(version, active),
+        "obstacle": promotion.obstacle(version, active, comparison),
         "given_up": _given_up(version),
     }
     return render(request, "training/models/promote.html", context, status=_status(form))
