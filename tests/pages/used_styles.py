@@ -17,14 +17,8 @@ from tinycss2.ast import AtRule, Declaration, Node, QualifiedRule
 ROOT = Path(__file__).resolve().parents[2]
 WHOLE = ROOT / "static/vendor/tabler/tabler.min.css"
 USED = ROOT / "static/vendor/tabler/tabler.used.css"
-PAGES = (
-    "templates/**/*.html",
-    "static/js/**/*.js",
-    "*/templatetags/*.py",
-    "*/forms.py",
-    "*/forms/*.py",
-    "*/views/*.py",
-)
+SCRIPTS = "static/js/**/*.js"
+PAGES = ("templates/**/*.html", SCRIPTS, "*/templatetags/*.py", "*/forms.py", "*/forms/*.py", "*/views/*.py")
 STYLES = ("static/css/*.css", SCRIPTS, "templates/**/*.html")
 NAME = r"-?[A-Za-z_][\w-]*"
 
