@@ -8,8 +8,10 @@ the AI is not such a correction: to leave those out would teach the model that i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import models
@@ -17,6 +19,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from cases.models import Case, CaseState, Condition, Outcome, Read, ReadKind
+from cases.models.prediction import first_code
 
 
 class LabelSource(models.TextChoices):
@@ -55,11 +58,37 @@ class CaseLabel(Label):
         return self.source in (LabelSource.BIOPSY, LabelSource.ARBITRATION, LabelSource.TWO_READS)
 
 
-def label_of(outcome: str | None, reads: Sequence[Read]) -> Label | None:
+class Said(NamedTuple):
+    """What a read said, as far as a label depends on it; SAID are the columns that it is made of."""
+
+    reader_id: UUID
+    condition_id: str
+    kind: str
+    blind_code: str | None  # the reader's own opinion before the AI's was shown
+    ai_code: str | None  # what the AI that the reader saw put first
+
+    @classmethod
+    def of(cls, read: Read) -> Said:
+        """Needs the read's `first_opinion` and `prediction`."""
+        blind, seen = read.first_opinion, read.prediction
+        return cls(
+            read.reader_id,
+            read.condition_id,
+            read.kind,
+            blind.condition_id if blind else None,
+            seen.first_condition if seen else None,
+        )
+
+
+SAID = ("reader_id", "condition_id", "kind", "first_opinion__condition_id", first_code("prediction__probabilities"))
+_Signed = TypeVar("_Signed", Read, Said)
+
+
+def label_of(outcome: str | None, reads: Sequence[Said]) -> Label | None:
     """The label of a case from the code that its biopsy found, if any, and its reads in the order of signing.
 
-    Needs of each read its condition, reader, kind, `first_opinion` and `prediction`.  None where nothing was said.
-    Readers who disagree without an arbitration have no label to give: the newest read's, marked as disputed.
+    None where nothing was said.  Readers who disagree without an arbitration have no label to give: the newest read's,
+    marked as disputed.
     """
     if outcome:
         return Label(outcome, LabelSource.BIOPSY)
@@ -78,9 +107,9 @@ def label_of(outcome: str | None, reads: Sequence[Read]) -> Label | None:
     return Label(newest.condition_id, LabelSource.UNCONFIRMED if overturns else LabelSource.ONE_READ)
 
 
-def arbitration(reads: Sequence[Read]) -> Read | None:
+def arbitration(reads: Sequence[_Signed]) -> _Signed | None:
     """The newest arbitration, as its reader has corrected it since."""
-    settled: Read | None = None
+    settled: _Signed | None = None
     for read in reads:
         corrects_it = settled and read.kind == ReadKind.CORRECTION and read.reader_id == settled.reader_id
         if read.kind == ReadKind.ARBITRATION or corrects_it:
@@ -88,23 +117,25 @@ def arbitration(reads: Sequence[Read]) -> Read | None:
     return settled
 
 
-def _overturns(read: Read) -> bool:
+def _overturns(read: Said) -> bool:
     """Whether a reader changed the own blind opinion, or without one spoke against the AI that was on the screen."""
-    if read.first_opinion:
-        return read.first_opinion.condition_id != read.condition_id
-    return read.agrees_with_ai is False
+    before = read.blind_code or read.ai_code
+    return before is not None and before != read.condition_id
 
 
-def of_cases(cases: Iterable[UUID] | QuerySet[Case]) -> dict[UUID, CaseLabel]:
-    """The label of each signed case among `cases`, ids or a queryset; three queries."""
-    wanted = cases if isinstance(cases, QuerySet) else list(cases)
+def of_cases(cases: Iterable[UUID]) -> dict[UUID, CaseLabel]:
+    """The label of each signed case among `cases`; three queries."""
+    wanted = list(cases)
     signed = Read.objects.filter(case__in=wanted, case__state=CaseState.SIGNED).order_by("signed_at", "id")
-    reads: dict[UUID, list[Read]] = {}
-    for read in signed.select_related("prediction", "first_opinion").defer(
-        "comment", "prediction__maps", "prediction__embedding"
-    ):
-        reads.setdefault(read.case_id, []).append(read)
-    outcomes = dict(Outcome.objects.filter(case__in=wanted).values_list("case_id", "condition_id"))
+    reads: dict[UUID, list[Said]] = defaultdict(list)
+    for case_id, *said in signed.values_list("case_id", *SAID):
+        reads[case_id].append(Said(*said))
+    return of_reads(wanted, reads)
+
+
+def of_reads(cases: Iterable[UUID] | QuerySet[Case], reads: Mapping[UUID, Sequence[Said]]) -> dict[UUID, CaseLabel]:
+    """The labels of `cases` with these reads, in the order of signing; two queries."""
+    outcomes = dict(Outcome.objects.filter(case__in=cases).values_list("case_id", "condition_id"))
     conditions = Condition.objects.in_bulk()
     found = {}
     for case_id in reads.keys() | outcomes.keys():

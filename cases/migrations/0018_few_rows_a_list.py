@@ -1,4 +1,4 @@
-"""Indexes that keep the search for patients, and the list narrowed by what the AI says, as quick at any size."""
+"""Indexes for the search for patients, the list narrowed by what the AI says, and the figures."""
 
 from django.db import migrations, models
 from django.db.models import Exists, OuterRef
@@ -43,6 +43,28 @@ class Migration(migrations.Migration):
                 name="case_begun",
                 condition=models.Q(state__in=["waiting", "photos"])
                 & (models.Q(has_first_opinion=True) | ~models.Q(read_stage="first")),
+            ),
+        ),
+        migrations.RemoveIndex(model_name="case", name="case_latest"),
+        migrations.RemoveIndex(model_name="case", name="case_signed"),
+        migrations.AddIndex(
+            model_name="case",
+            index=models.Index(fields=["clinic", "-created_at", "-id", "state"], name="case_latest"),
+        ),
+        migrations.AddIndex(
+            model_name="case",
+            index=models.Index(fields=["clinic", "signed_at", "id", "state"], name="case_signed"),
+        ),
+        migrations.AddIndex(
+            model_name="lesionimage",
+            index=models.Index(fields=["created_at"], name="image_received"),
+        ),
+        migrations.AddIndex(
+            model_name="prediction",
+            index=models.Index(
+                fields=["queued_at"],
+                name="prediction_unusable",
+                condition=models.Q(state="done", strange=True) | models.Q(state="rejected"),
             ),
         ),
         migrations.RunPython(mark_first_opinions, migrations.RunPython.noop, elidable=True),

@@ -102,8 +102,9 @@ class Case(models.Model):
         ]
         indexes = [
             models.Index(fields=["clinic", "state", "urgency", "waiting_since", "id"], name="case_worklist"),
-            models.Index(fields=["clinic", "-created_at", "-id"], name="case_latest"),
-            models.Index(fields=["clinic", "signed_at"], name="case_signed"),
+            # With the state, so that what is counted by day is counted in the index.
+            models.Index(fields=["clinic", "-created_at", "-id", "state"], name="case_latest"),
+            models.Index(fields=["clinic", "signed_at", "id", "state"], name="case_signed"),
             # Of those that wait, the few whose AI opinion a reader who reads first may see (cases/blinding.py).
             models.Index(
                 fields=["clinic", "state", "urgency", "waiting_since", "id"],

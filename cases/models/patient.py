@@ -140,9 +140,13 @@ class Patient(models.Model):
 
     def age_on(self, day: date) -> int:
         """Completed years on `day`."""
-        had_birthday = (day.month, day.day) >= (self.birth_date.month, self.birth_date.day)
-        return day.year - self.birth_date.year - (not had_birthday)
+        return completed_years(self.birth_date, day)
 
     @property
     def allows_ai(self) -> bool:
         return self.ai_consent == Consent.GRANTED
+
+
+def completed_years(born: date, day: date) -> int:
+    """The age on `day`."""
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
