@@ -16,11 +16,12 @@ _SITES = list(BodySite)
 
 @dataclass
 class Desk:
-    """One clinic with a member of staff, a doctor and an integration."""
+    """One clinic with a member of staff, a doctor, a lead and an integration."""
 
     clinic: Clinic
     staff: User
     doctor: User
+    lead: User
     integration: User
 
     def token(self) -> str:
@@ -31,7 +32,7 @@ class Desk:
 def open_desk(name: str = "Measured") -> Desk:
     clinic = Clinic.objects.create(name=name, time_zone="Europe/Vienna")
     people = {}
-    for role in (Role.STAFF, Role.DOCTOR, Role.INTEGRATION):
+    for role in (Role.STAFF, Role.DOCTOR, Role.LEAD, Role.INTEGRATION):
         person = User(email=f"{role}@{name.lower()}.example", name=f"{role} {name}".title())
         person.set_unusable_password()
         person.save()

@@ -20,6 +20,7 @@ from cases.models import (
     Certainty,
     Condition,
     Consent,
+    FirstOpinion,
     Lesion,
     LesionImage,
     Management,
@@ -37,6 +38,8 @@ _STATE = (
     "CASE WHEN n % 100 < 2 THEN 'waiting' WHEN n % 100 = 2 THEN 'draft' "
     "WHEN n % 100 = 3 THEN 'withdrawn' ELSE 'signed' END"
 )
+# The doctor has committed a first opinion on each signed case, and on as many waiting ones at any size.
+_BEGUN = "n % 100 = 0 AND n <= 6000"
 _SITES = "(ARRAY['back','face','nose','forearm','chest','leg','hand','scalp'])[1 + n % 8]"
 # 1,600 family names and 400 given names; every one as frequent as the next.
 _FIRST = "(ARRAY['no','ma','be','ka','lo','su','ti','ra','he','vo','do','pe','gu','wi','sa','fe','ju','ol','an','eb'])"
@@ -45,7 +48,9 @@ _LAST = (
     "'ez','ini','kova','auer','ova','ski','er','ic','os','um'])"
 )
 _FAMILY = f"{_FIRST}[1 + p % 20] || {_LAST}[1 + (p / 20) % 20] || (ARRAY['','a','o','i'])[1 + (p / 400) % 4]"
-_GIVEN = f"{_FIRST}[1 + (p / 7) % 20] || {_LAST}[1 + (p / 131) % 20]"
+# By the round of family names that p is in, so that each family name meets every given one, as in life.
+_G = "(p + 271 * (p / 1600))"
+_GIVEN = f"{_FIRST}[1 + {_G} % 20] || {_LAST}[1 + ({_G} / 20) % 20]"
 
 
 def load(number: int) -> Desk:
@@ -81,6 +86,8 @@ def load(number: int) -> Desk:
                 "lesion_id": _id("p", "2"),
                 "state": _STATE,
                 "urgency": "CASE WHEN n % 20 = 0 THEN 1 WHEN n % 20 < 5 THEN 2 ELSE 3 END",
+                "flagged_by_ai": "n % 20 = 0",
+                "has_first_opinion": f"{_STATE} = 'signed' OR ({_BEGUN})",
                 "created_at": moment,
                 "waiting_since": f"CASE WHEN n % 100 = 2 THEN NULL ELSE {moment} + interval '1 hour' END",
                 "signed_at": f"CASE WHEN n % 100 > 3 THEN {moment} + interval '1 day' END",
@@ -93,6 +100,7 @@ def load(number: int) -> Desk:
                 "id": _id("n", "4"),
                 "case_id": _id("n", "3"),
                 "sha256": "md5(n::text) || md5('b' || n)",
+                "quality_remarks": "CASE WHEN n % 25 = 3 THEN '[\"blurred\"]'::jsonb ELSE '[]'::jsonb END",
                 "created_at": moment,
             },
         ),
@@ -104,12 +112,20 @@ def load(number: int) -> Desk:
                 "image_id": _id("n", "4"),
                 "urgent": "n % 20 = 0",
                 "uncertain": "n % 7 = 0",
+                "strange": "n % 50 = 9",
                 "queued_at": moment,
                 "finished_at": moment,
             },
         ),
     ]
-    reads = {"id": _id("n", "6"), "case_id": _id("n", "3"), "signed_at": moment}
+    opinions = {"id": _id("n", "7"), "case_id": _id("n", "3"), "committed_at": moment}
+    reads = {
+        "id": _id("n", "6"),
+        "case_id": _id("n", "3"),
+        "first_opinion_id": _id("n", "7"),
+        "prediction_id": _id("n", "5"),
+        "signed_at": f"{moment} + interval '1 day'",
+    }
     with transaction.atomic(), connection.cursor() as cursor:
         # Rows that are made from one rule need no foreign key looked up a million times.
         cursor.execute("SET LOCAL session_replication_role = replica")
@@ -118,6 +134,8 @@ def load(number: int) -> Desk:
         for pattern, rows, values in copies:
             with _without_indexes(cursor, pattern._meta.db_table):
                 _copy(cursor, pattern, rows, values)
+        with _without_indexes(cursor, patterns["opinion"]._meta.db_table):
+            _copy(cursor, patterns["opinion"], number, opinions, only=f"{_STATE} = 'signed' OR ({_BEGUN})")
         # Who has read a case is not offered it again, so those that wait have none.
         with _without_indexes(cursor, patterns["read"]._meta.db_table):
             _copy(cursor, patterns["read"], number, reads, only=f"{_STATE} = 'signed'")
@@ -169,20 +187,22 @@ def _patterns(desk: Desk) -> dict[str, Any]:
         answer_set_coverage=90,
         malignant_probability=0.1,
     )
-    read = Read.objects.create(
-        case=case,
-        reader=desk.doctor,
-        condition=Condition.objects.all()[0],
-        certainty=Certainty.CERTAIN,
-        management=Management.DISCHARGE,
-        ai_visible=False,
-    )
+    said = {
+        "case": case,
+        "reader": desk.doctor,
+        "condition": Condition.objects.all()[0],
+        "certainty": Certainty.CERTAIN,
+        "management": Management.DISCHARGE,
+    }
+    opinion = FirstOpinion.objects.create(**said)
+    read = Read.objects.create(**said, first_opinion=opinion, prediction=prediction, ai_visible=True)
     return {
         "patient": patient,
         "lesion": lesion,
         "case": case,
         "image": image,
         "prediction": prediction,
+        "opinion": opinion,
         "read": read,
     }
 

@@ -16,6 +16,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 
+from accounts.models import User  # noqa: E402
 from benchmarks import million  # noqa: E402
 from benchmarks.clinic import Desk  # noqa: E402
 from cases.models import Case  # noqa: E402
@@ -33,13 +34,8 @@ def main(size: int) -> None:
 
 
 def pages(desk: Desk) -> dict[str, Ask]:
-    doctor, token = Client(), {"HTTP_AUTHORIZATION": f"Token {desk.token()}"}
-    session = doctor.session
-    session[SESSION_KEY] = str(desk.doctor.pk)
-    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
-    session[HASH_SESSION_KEY] = desk.doctor.get_session_auth_hash()
-    session.save()
-    doctor.cookies[settings.SESSION_COOKIE_NAME] = session.session_key or ""
+    doctor, token = _signed_in(desk.doctor), {"HTTP_AUTHORIZATION": f"Token {desk.token()}"}
+    lead = _signed_in(desk.lead)
     chance = random.Random(7)
     ids = list(
         Case.objects.filter(clinic=desk.clinic, state="signed").order_by("number").values_list("id", flat=True)[:1000]
@@ -65,13 +61,26 @@ def pages(desk: Desk) -> dict[str, Ask]:
         "patient search by two letters": lambda: search(chance.choice(("no", "ma", "be"))),
         "patient search by MRN": lambda: search(f"M{chance.randrange(1, 90)}"),
         "next case": next_case,
-        "figures, flow": lambda: doctor.get("/figures/?show=flow"),
-        "figures, agreement": lambda: doctor.get("/figures/?show=agreement"),
+        # A lead is shown the most of them.
+        "figures, flow": lambda: lead.get("/figures/?show=flow"),
+        "figures, agreement": lambda: lead.get("/figures/?show=agreement"),
+        "figures, drift": lambda: lead.get("/figures/?show=drift"),
         "case page": lambda: doctor.get(f"/cases/{chance.choice(ids)}/"),
         "API, cases": lambda: doctor.get("/api/v1/cases/", **token),  # type: ignore[arg-type]
         "API, signed cases": lambda: doctor.get("/api/v1/cases/?state=signed", **token),  # type: ignore[arg-type]
         "API, photos": lambda: doctor.get("/api/v1/images/", **token),  # type: ignore[arg-type]
     }
+
+
+def _signed_in(person: User) -> Client:
+    client = Client()
+    session = client.session
+    session[SESSION_KEY] = str(person.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
+    session[HASH_SESSION_KEY] = person.get_session_auth_hash()
+    session.save()
+    client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key or ""
+    return client
 
 
 def measured(ask: Ask, calls: int) -> dict[str, Any]:

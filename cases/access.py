@@ -4,7 +4,7 @@
 """
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts.access import clinic_ids
@@ -22,6 +22,7 @@ from cases.models import (
     PracticeRead,
     Prediction,
     Read,
+    ReadStage,
 )
 
 Person = User | AnonymousUser
@@ -52,7 +53,8 @@ def removed_images(person: Person, capability: Capability = VIEW) -> QuerySet[Le
 
 def predictions(person: Person, capability: Capability = VIEW) -> QuerySet[Prediction]:
     """The opinions that `person` may see now; a reader who has not committed a first opinion is blind to them."""
-    return counted_predictions(person, capability).exclude(image__case__in=blinding.ai_hidden_cases(person))
+    hidden = blinding.ai_hidden_cases(person).filter(pk=OuterRef("image__case"))
+    return counted_predictions(person, capability).filter(~Exists(hidden))
 
 
 def counted_predictions(person: Person, capability: Capability = VIEW) -> QuerySet[Prediction]:
@@ -64,9 +66,9 @@ def counted_predictions(person: Person, capability: Capability = VIEW) -> QueryS
 
 def reads(person: Person, capability: Capability = VIEW) -> QuerySet[Read]:
     """The reads that `person` may see now: not those of a case that is theirs to read blind."""
-    return Read.objects.filter(case__clinic__in=clinic_ids(person, capability)).exclude(
-        case__in=blinding.reads_hidden_cases(person)
-    )
+    # A case that waits for its first read has none to hide; said so, an index finds the few that have.
+    hidden = blinding.reads_hidden_cases(person).exclude(read_stage=ReadStage.FIRST).filter(pk=OuterRef("case"))
+    return Read.objects.filter(~Exists(hidden), case__clinic__in=clinic_ids(person, capability))
 
 
 def outcomes(person: Person, capability: Capability = VIEW) -> QuerySet[Outcome]:

@@ -5,13 +5,14 @@ first. What is hidden is hidden on pages, in the API, in the admin pages and as 
 """
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from accounts.access import can, clinic_ids
-from accounts.models import User
+from accounts.models import Clinic, User
 from accounts.roles import Capability
 from cases.models import Case, FirstOpinion, Read, ReadStage
 from cases.models.case import OPEN_STATES, UNREAD_STATES
@@ -28,17 +29,33 @@ def ai_hidden_cases(person: Person) -> QuerySet[Case]:
     if not isinstance(person, User):
         return Case.objects.none()
     stopped = {held.clinic_id for held in person.held_memberships if held.clinic.ai_is_stopped}
-    reads_first = {
-        held.clinic_id
-        for held in person.held_memberships
-        if held.clinic.read_first and Capability.SIGN_READS in held.capabilities
-    }
+    reads_first = _reads_first(person)
     if not stopped and not reads_first:
         return Case.objects.none()
     committed = FirstOpinion.objects.filter(case=OuterRef("pk"), reader=person)
     blind = Q(clinic__in=reads_first, state__in=UNREAD_STATES)
     unread = ~_settles(person) & ~Q(Exists(committed)) & ~Q(Exists(_own_reads(person)))
     return Case.objects.filter(Q(clinic__in=stopped, state__in=OPEN_STATES) | (blind & unread))
+
+
+def _reads_first(person: User) -> set[UUID]:
+    """The clinics in which `person` says what they think before they see the AI."""
+    return {
+        held.clinic_id
+        for held in person.held_memberships
+        if held.clinic.read_first and Capability.SIGN_READS in held.capabilities
+    }
+
+
+def may_show_ai(person: Person, clinic: Clinic) -> Q:
+    """What the AI's opinion on a waiting case cannot be shown to `person` without.
+
+    It narrows a list to the few rows of an index before `ai_hidden_here` is asked of each. A case on which somebody has
+    committed an opinion says so; one that has a read waits for another one.
+    """
+    if isinstance(person, User) and clinic.id in _reads_first(person):
+        return Q(has_first_opinion=True) | ~Q(read_stage=ReadStage.FIRST)
+    return Q()
 
 
 def reads_hidden_cases(person: Person) -> QuerySet[Case]:

@@ -32,6 +32,7 @@ def commit(*, case_id: UUID, reader: User, condition: Condition, certainty: str,
         raise wrong_state(case.get_state_display())
     if not condition.is_offered:
         raise Refused(_("This condition is no longer offered. Choose another one."), code="condition_not_offered")
+    Case.objects.filter(id=case.id).update(has_first_opinion=True)
     return FirstOpinion.objects.create(
         case=case, reader=reader, condition=condition, certainty=certainty, management=management
     )

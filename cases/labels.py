@@ -8,16 +8,18 @@ the AI is not such a correction: to leave those out would teach the model that i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import models
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from cases.models import Case, CaseState, Read, ReadKind
+from cases.models import Case, CaseState, Condition, Outcome, Read, ReadKind
+from cases.models.prediction import first_code
 
 
 class LabelSource(models.TextChoices):
@@ -56,11 +58,37 @@ class CaseLabel(Label):
         return self.source in (LabelSource.BIOPSY, LabelSource.ARBITRATION, LabelSource.TWO_READS)
 
 
-def label_of(outcome: str | None, reads: Sequence[Read]) -> Label | None:
+class Said(NamedTuple):
+    """What a read said, as far as a label depends on it; SAID are the columns that it is made of."""
+
+    reader_id: UUID
+    condition_id: str
+    kind: str
+    blind_code: str | None  # the reader's own opinion before the AI's was shown
+    ai_code: str | None  # what the AI that the reader saw put first
+
+    @classmethod
+    def of(cls, read: Read) -> Said:
+        """Needs the read's `first_opinion` and `prediction`."""
+        blind, seen = read.first_opinion, read.prediction
+        return cls(
+            read.reader_id,
+            read.condition_id,
+            read.kind,
+            blind.condition_id if blind else None,
+            seen.first_condition if seen else None,
+        )
+
+
+SAID = ("reader_id", "condition_id", "kind", "first_opinion__condition_id", first_code("prediction__probabilities"))
+_Signed = TypeVar("_Signed", Read, Said)
+
+
+def label_of(outcome: str | None, reads: Sequence[Said]) -> Label | None:
     """The label of a case from the code that its biopsy found, if any, and its reads in the order of signing.
 
-    Needs of each read its condition, reader, kind, `first_opinion` and `prediction`.  None where nothing was said.
-    Readers who disagree without an arbitration have no label to give: the newest read's, marked as disputed.
+    None where nothing was said.  Readers who disagree without an arbitration have no label to give: the newest read's,
+    marked as disputed.
     """
     if outcome:
         return Label(outcome, LabelSource.BIOPSY)
@@ -79,9 +107,9 @@ def label_of(outcome: str | None, reads: Sequence[Read]) -> Label | None:
     return Label(newest.condition_id, LabelSource.UNCONFIRMED if overturns else LabelSource.ONE_READ)
 
 
-def arbitration(reads: Sequence[Read]) -> Read | None:
+def arbitration(reads: Sequence[_Signed]) -> _Signed | None:
     """The newest arbitration, as its reader has corrected it since."""
-    settled: Read | None = None
+    settled: _Signed | None = None
     for read in reads:
         corrects_it = settled and read.kind == ReadKind.CORRECTION and read.reader_id == settled.reader_id
         if read.kind == ReadKind.ARBITRATION or corrects_it:
@@ -89,38 +117,45 @@ def arbitration(reads: Sequence[Read]) -> Read | None:
     return settled
 
 
-def _overturns(read: Read) -> bool:
+def _overturns(read: Said) -> bool:
     """Whether a reader changed the own blind opinion, or without one spoke against the AI that was on the screen."""
-    if read.first_opinion:
-        return read.first_opinion.condition_id != read.condition_id
-    return read.agrees_with_ai is False
+    before = read.blind_code or read.ai_code
+    return before is not None and before != read.condition_id
 
 
-def of_cases(cases: Iterable[UUID] | QuerySet[Case]) -> dict[UUID, CaseLabel]:
-    """The label of each signed case among `cases`, ids or a queryset; one query."""
-    wanted = cases if isinstance(cases, QuerySet) else list(cases)
-    signed = Read.objects.filter(case__in=wanted, case__state=CaseState.SIGNED).order_by("signed_at", "id")
-    signed = signed.select_related("prediction", "first_opinion").defer(
-        "comment", "prediction__maps", "prediction__embedding"
-    )
-    reads: dict[UUID, list[Any]] = {}
-    # By code the name and whether it is malignant, as the rows bring them along.
-    conditions: dict[str, tuple[str, bool | None]] = {}
-    for read in signed.annotate(**_OF_CONDITIONS):
-        reads.setdefault(read.case_id, []).append(read)
-        conditions[read.condition_id] = read.condition_name, read.condition_malignant
-        conditions[read.biopsy] = read.biopsy_name, read.biopsy_malignant
+_Kinds = dict[str, tuple[str, bool | None]]  # by the code of a condition: its name, and whether it is malignant
+_OF_CONDITIONS = (
+    *("condition__name", "condition__malignant"),
+    *("case__outcome__condition", "case__outcome__condition__name", "case__outcome__condition__malignant"),
+)
+
+
+def of_cases(cases: Iterable[UUID]) -> dict[UUID, CaseLabel]:
+    """The label of each signed case among `cases`; one query."""
+    signed = Read.objects.filter(case__in=list(cases), case__state=CaseState.SIGNED).order_by("signed_at", "id")
+    reads: dict[UUID, list[Said]] = defaultdict(list)
+    outcomes: dict[UUID, str] = {}
+    kinds: _Kinds = {}
+    for case_id, *row in signed.values_list("case_id", *SAID, *_OF_CONDITIONS):
+        said, (name, malignant, biopsy, biopsy_name, biopsy_malignant) = Said(*row[: len(SAID)]), row[len(SAID) :]
+        reads[case_id].append(said)
+        outcomes[case_id] = biopsy
+        kinds |= {said.condition_id: (name, malignant), biopsy: (biopsy_name, biopsy_malignant)}
+    return _labelled(reads, outcomes, kinds)
+
+
+def of_reads(cases: Iterable[UUID] | QuerySet[Case], reads: Mapping[UUID, Sequence[Said]]) -> dict[UUID, CaseLabel]:
+    """The labels of `cases` with these reads, in the order of signing; two queries."""
+    outcomes = dict(Outcome.objects.filter(case__in=cases).values_list("case_id", "condition_id"))
+    kinds = {code: kind for code, *kind in Condition.objects.values_list("code", "name", "malignant")}
+    return _labelled(reads, outcomes, kinds)
+
+
+def _labelled(
+    reads: Mapping[UUID, Sequence[Said]], outcomes: Mapping[UUID, str], kinds: Mapping[str, Iterable]
+) -> dict[UUID, CaseLabel]:
     found = {}
-    for case_id, of_case in reads.items():
-        if label := label_of(of_case[0].biopsy, of_case):
-            found[case_id] = CaseLabel(label.code, label.source, *conditions[label.code])
+    for case_id in reads.keys() | outcomes.keys():
+        if label := label_of(outcomes.get(case_id), reads.get(case_id, [])):
+            found[case_id] = CaseLabel(label.code, label.source, *kinds[label.code])
     return found
-
-
-_OF_CONDITIONS = {
-    "condition_name": F("condition__name"),
-    "condition_malignant": F("condition__malignant"),
-    "biopsy": F("case__outcome__condition"),
-    "biopsy_name": F("case__outcome__condition__name"),
-    "biopsy_malignant": F("case__outcome__condition__malignant"),
-}

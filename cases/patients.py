@@ -24,8 +24,8 @@ from cases.models import Case, Consent, Patient
 CONSENT_KINDS = ("ai", "training")
 # What an edit page shows and changes.
 DETAILS = ("mrn", "family_name", "given_name", "birth_date", "sex", "fitzpatrick")
-# With more matches than this a search is answered from the list in its order.
-MANY = 5000
+# A search counts up to this and one more, and no list of patients is leafed through further.
+MOST_FOUND = 1000
 OLDEST = 130  # years; a mistyped year ("0061") is caught, nobody is
 
 
@@ -51,6 +51,11 @@ def search(patients: QuerySet[Patient], text: str) -> QuerySet[Patient]:
     Prefixes only, so that the index serves it at any size. Names in either order, of several words each:
     "novak 1961-04-02", "van der berg jan", "jan van der" all work. A word with a digit is an MRN.
     """
+    return find(patients, text)[0]
+
+
+def find(patients: QuerySet[Patient], text: str) -> tuple[QuerySet[Patient], int]:
+    """`search`, and how many it finds: counted up to MOST_FOUND and one more."""
     words = []
     for word in text.replace(",", " ").split():
         if born := _date(word):
@@ -61,8 +66,8 @@ def search(patients: QuerySet[Patient], text: str) -> QuerySet[Patient]:
             words.append(word)
     keys = name_key(" ".join(words)).split()[:6]
     if not keys:
-        return patients
-    ways = [Q(mrn__startswith=" ".join(words).upper())]
+        return patients, _up_to_most(patients.order_by().values("id"))
+    ways: list[Q] = []
     for middle in range(len(keys) + 1):
         first, rest = " ".join(keys[:middle]), " ".join(keys[middle:])
         for family, given in ((first, rest), (rest, first)):
@@ -70,12 +75,23 @@ def search(patients: QuerySet[Patient], text: str) -> QuerySet[Patient]:
             way &= Q(given_key__startswith=given) if given else Q()
             if way not in ways:
                 ways.append(way)
-    # Each way by its own index, first: as one condition, PostgreSQL walks the list in its order, and it may be long
-    # until the first one comes. Where very many match, it comes soon.
-    one, *others = (patients.filter(way).order_by().values_list("id", flat=True) for way in ways)
+    ways.append(Q(mrn__startswith=" ".join(words).upper()))
+    # Each way by its own index, without those that an earlier one finds: as one condition, PostgreSQL walks the list
+    # in its order, and it may be long until the first one comes. Where very many match, it comes soon.
+    alone = (way & ~reduce(or_, ways[:place]) if place else way for place, way in enumerate(ways))
+    one, *others = (patients.filter(way).order_by().values("id") for way in alone)
     found = one.union(*others, all=True)
-    are_many = found[: MANY + 1].count() > MANY
-    return patients.filter(reduce(or_, ways)) if are_many else patients.filter(id__in=found)
+    number = _up_to_most(found)
+    return patients.filter(reduce(or_, ways)) if number > MOST_FOUND else patients.filter(id__in=found), number
+
+
+def _up_to_most(found: QuerySet[Any]) -> int:
+    return found[: MOST_FOUND + 1].count()
+
+
+def whole(stretch: QuerySet[Patient]) -> QuerySet[Patient]:
+    """The patients of a slice of `search`, in its order: the index alone says who they are, and only they are read."""
+    return Patient.objects.filter(id__in=stretch.values("id"))
 
 
 def with_cases(patients: QuerySet[Patient]) -> QuerySet[Patient]:

@@ -20,6 +20,7 @@ from accounts.models import Clinic, User
 from cases import blinding, opinions, spans, targets
 from cases.access import Person, cases
 from cases.models import Answer, BodySite, Case, CaseState, LesionImage, Read, ReadStage, Reservation, Urgency
+from cases.models.case import UNREAD_STATES
 from cases.numbers import Number
 
 PAGE_SIZE = 25
@@ -183,6 +184,8 @@ def listed(person: Person, clinic: Clinic, filters: Filters) -> QuerySet[Case]:
     if filters.stage:
         found = found.filter(read_stage=filters.stage)
     if filters.ai:
+        if filters.tab.value in UNREAD_STATES:
+            found = found.filter(blinding.may_show_ai(person, clinic))
         # A filter by what is hidden would tell it.
         found = found.alias(is_hidden=blinding.ai_hidden_here(person)).filter(
             opinions.kind(filters.ai), is_hidden=False

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import Count, Prefetch, QuerySet
 
 from accounts.models import Clinic
-from cases.labels import LabelSource, label_of
+from cases.labels import LabelSource, Said, label_of
 from cases.models import Case, CaseState, Consent, ImageKind, LesionImage, Outcome, Patient, Prediction, Read
 from cases.predictions import answers_of
 from inference.answers import Answers
@@ -98,7 +98,7 @@ def _photos(clinics: list[Clinic] | None, include_unconfirmed: bool) -> tuple[li
     for case in _cases(list(wanted)):
         images, patient = wanted[case.id], case.lesion.patient
         outcome: Outcome | None = getattr(case, "outcome", None)
-        label = label_of(outcome.condition_id if outcome else None, list(case.reads.all()))
+        label = label_of(outcome.condition_id if outcome else None, [Said.of(read) for read in case.reads.all()])
         reason = "no_label" if label is None else _why_not(label.code, label.source, include_unconfirmed)
         if label is None or reason:
             left_out[reason] += len(images)

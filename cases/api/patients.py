@@ -140,5 +140,5 @@ class PatientViewSet(RecordViewSet):
         wish = PatientSearchSerializer(data=request.data)
         wish.is_valid(raise_exception=True)
         matches = patients.search(self.get_queryset(), wish.validated_data["text"])[: SEARCH_LIMIT + 1]
-        found = self.get_serializer(matches, many=True).data
+        found = self.get_serializer(patients.whole(matches), many=True).data
         return Response({"results": found[:SEARCH_LIMIT], "more": len(found) > SEARCH_LIMIT})

@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from django.db.models import Q
+from django.db.models import Count, DateField, Q
+from django.db.models.functions import TruncWeek
 from django.utils.translation import gettext as _
 
 from cases.figures.evidence import MOST_PHOTOS, Asked
@@ -165,12 +166,13 @@ def quality(scope: Scope) -> Figure:
     """The share of photos with a remark at intake, week by week, beside the time before."""
     by_week: dict[date, list[tuple[UUID, bool]]] = defaultdict(list)
     newest = scope.photos().order_by("-created_at", "-id")
-    for case_id, remarks, at in newest.values_list("case_id", "quality_remarks", "case__created_at")[:MOST_PHOTOS]:
-        by_week[scope.week_of(at)].append((case_id, bool(remarks)))
+    week_logged = TruncWeek("case__created_at", tzinfo=scope.zone, output_field=DateField())
+    for case_id, remarks, week in newest.values_list("case_id", "quality_remarks", week_logged)[:MOST_PHOTOS]:
+        by_week[week].append((case_id, bool(remarks)))
     weeks = scope.weeks()
     kept = [Share.of([poor for _case, poor in by_week[week]]) for week in weeks]
-    earlier = scope.before.photos()
-    before = Share(earlier.exclude(quality_remarks=[]).count(), earlier.count())
+    earlier = scope.before.photos().aggregate(poor=Count("id", filter=~Q(quality_remarks=[])), all=Count("id"))
+    before = Share(earlier["poor"], earlier["all"])
     return Figure(
         key="quality",
         title=_("Photos with a remark, week by week"),
@@ -259,7 +261,7 @@ def _weekly(
     for photo in scope.asked:
         value = value_of(photo)
         if value is not None:
-            by_week[scope.week_of(photo.logged_at)].append((value, photo))
+            by_week[photo.week].append((value, photo))
     weeks, kept = scope.weeks(), []
     for week in weeks:
         values = [value for value, _photo in by_week[week]]

@@ -1,25 +1,28 @@
 """Signed cases with what was said of each: the AI's opinion, every reader's, and what the case is held to be."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
-from django.utils import timezone
+from django.db.models import DateField, Exists, F, OuterRef, QuerySet
+from django.db.models.functions import TruncDate, TruncWeek
 
 from accounts.models import User
-from cases import access, labels
-from cases.models import Case, Consent, Patient, Prediction, PredictionState, Read
+from cases import labels
+from cases.models import Case, Consent, Prediction, PredictionState, Read
+from cases.models.patient import completed_years
+from cases.models.prediction import first_code, first_share
 from inference.models import ModelState
 
 # The newest that are looked at: enough for narrow intervals, and read within a second or two.
 MOST_CASES = MOST_PHOTOS = 10_000
 
 
-@dataclass(frozen=True)
-class AiOpinion:
+class AiOpinion(NamedTuple):
     """The opinion that the case page shows in full: the flagged one, else the first photo's."""
 
     code: str
@@ -28,8 +31,7 @@ class AiOpinion:
     urgent: bool
 
 
-@dataclass(frozen=True)
-class Opinion:
+class Opinion(NamedTuple):
     """What one reader signed first in a case; later corrections know more than the photo showed."""
 
     reader_id: UUID
@@ -46,8 +48,7 @@ class Opinion:
         return self.first_code or self.code
 
 
-@dataclass(frozen=True)
-class Judged:
+class Judged(NamedTuple):
     """One signed case."""
 
     id: UUID
@@ -55,34 +56,33 @@ class Judged:
     site: str
     age: int
     skin: str  # a code of Fitzpatrick; empty where it was not recorded
-    urgency: int
-    waiting_since: datetime | None
-    signed_at: datetime
     label: labels.CaseLabel | None
     ai: AiOpinion | None
     opinions: tuple[Opinion, ...]
 
 
-@dataclass(frozen=True)
-class Timed:
+class Timed(NamedTuple):
     """One signed case and how long it took."""
 
     id: UUID
     urgency: int
-    waiting_since: datetime
-    signed_at: datetime
+    week: date  # the Monday of the clinic's week in which it was signed
+    took: timedelta
 
     @property
     def hours(self) -> float:
         """From waiting to signed."""
-        return max(0.0, (self.signed_at - self.waiting_since).total_seconds() / 3600)
+        return max(0.0, self.took.total_seconds() / 3600)
 
 
-def timed(signed: QuerySet[Case]) -> list[Timed]:
+def timed(signed: QuerySet[Case], zone: ZoneInfo) -> list[Timed]:
     """The newest of `signed` cases of which it is known how long they took; one query."""
     found = signed.filter(waiting_since__isnull=False).order_by("-signed_at", "-id")
-    rows = found.values_list("id", "urgency", "waiting_since", "signed_at")[:MOST_CASES]
-    return [Timed(*row) for row in rows]  # type: ignore[arg-type]  # signed, and filtered above: neither is None
+    week = TruncWeek("signed_at", tzinfo=zone, output_field=DateField())
+    return [
+        Timed(*row)
+        for row in found.values_list("id", "urgency", week, F("signed_at") - F("waiting_since"))[:MOST_CASES]
+    ]
 
 
 @dataclass(frozen=True)
@@ -104,79 +104,101 @@ _COLUMNS = (
     "lesion__patient__birth_date",
     "lesion__patient__fitzpatrick",
     "lesion__patient__ai_consent",
-    "urgency",
-    "created_at",
-    "waiting_since",
-    "signed_at",
 )
 
 
-def gather(person: User, signed: QuerySet[Case], reader: User | None) -> Evidence:
-    """The newest of `signed` cases; five queries. With `reader`, only that reader's opinions are looked at."""
-    rows = list(signed.order_by("-signed_at", "-id").values_list(*_COLUMNS)[: MOST_CASES + 1])
+def said_since(logged: datetime) -> datetime:
+    """A moment before which there was nothing of cases logged from then on: no photo, no opinion, no read.
+
+    So the database looks at what came since, by an index, and not at all there ever was. The margin is for servers
+    whose clocks differ, and for days that begin at other hours elsewhere.
+    """
+    return logged - timedelta(days=2)
+
+
+def gather(signed: QuerySet[Case], reader: User | None) -> Evidence:
+    """The newest of `signed` cases, or of those among them that `reader` has read; five queries.
+
+    With `reader`, only that reader's opinions are looked at. Of a signed case nothing is hidden from whom it is shown
+    to. Columns are read and no records: of ten thousand cases, making the records took longer than all else.
+    """
+    newest = read_by(reader, signed).order_by("-signed_at", "-id")
+    logged_on, signed_on = TruncDate("created_at"), TruncDate("signed_at")
+    rows = list(newest.values_list(*_COLUMNS, logged_on, signed_on)[: MOST_CASES + 1])
     is_cut, rows = len(rows) > MOST_CASES, rows[:MOST_CASES]
     if not rows:
         return Evidence((), False)
-    wanted = signed.filter(signed_at__gte=rows[-1][-1]) if is_cut else signed
-    truth = labels.of_cases(wanted)
-    ai = _ai_opinions(access.predictions(person).filter(image__case__in=wanted))
-    reads = access.reads(person).filter(case__in=wanted)
-    opinions = _opinions(reads.filter(reader=reader) if reader else reads)
+    since = said_since(_start(min(row[-2] for row in rows)))
+    wanted = read_by(reader, signed.filter(signed_at__gte=said_since(_start(rows[-1][-1]))), since=since)
+    said, opinions = _reads(Read.objects.filter(case__in=wanted, signed_at__gte=since), reader)
+    truth = labels.of_reads(wanted, said)
+    ai = _ai_opinions(Prediction.objects.filter(image__case__in=wanted, finished_at__gte=since))
     return Evidence(
         tuple(
             Judged(
                 id=case_id,
                 patient=str(patient_id),
                 site=site,
-                age=Patient(birth_date=born).age_on(timezone.localdate(created_at)),
+                age=completed_years(born, logged_on),
                 skin=skin,
-                urgency=urgency,
-                waiting_since=waiting_since,
-                signed_at=signed_at,
                 label=truth.get(case_id),
                 ai=ai.get(case_id) if consent == Consent.GRANTED else None,
-                opinions=tuple(opinions.get(case_id, {}).values()),
+                opinions=tuple(opinions[case_id].values()) if case_id in opinions else (),
             )
-            for case_id, patient_id, site, born, skin, consent, urgency, created_at, waiting_since, signed_at in rows
+            for case_id, patient_id, site, born, skin, consent, logged_on, _signed_on in rows
         ),
         is_cut,
     )
 
 
+def read_by(
+    reader: User | None, found: QuerySet[Any], case: str = "pk", since: datetime | None = None
+) -> QuerySet[Any]:
+    """What `reader` has read (since then) of cases, or of what leads to its case by `case`; all without a reader."""
+    if reader is None:
+        return found
+    own = Read.objects.filter(case=OuterRef(case), reader=reader)
+    return found.filter(Exists(own.filter(signed_at__gte=since) if since else own))
+
+
+def _start(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
+
+
+def _reads(
+    reads: QuerySet[Read], reader: User | None
+) -> tuple[dict[UUID, list[labels.Said]], dict[UUID, dict[UUID, Opinion]]]:
+    """(all that was said of each case, the first opinion of each reader or of `reader` alone)."""
+    columns = ("case_id", *labels.SAID, "reader__name", "condition__malignant", "management", "ai_visible")
+    all_said: dict[UUID, list[labels.Said]] = defaultdict(list)
+    opinions: dict[UUID, dict[UUID, Opinion]] = defaultdict(dict)
+    for row in reads.order_by("signed_at", "id").values_list(*columns):
+        case_id, said, (name, malignant, management, ai_visible) = row[0], labels.Said(*row[1:6]), row[6:]
+        all_said[case_id].append(said)
+        if (reader is None or said.reader_id == reader.id) and said.reader_id not in opinions[case_id]:
+            opinions[case_id][said.reader_id] = Opinion(
+                said.reader_id, name, said.condition_id, malignant, management, ai_visible, said.blind_code
+            )
+    return all_said, opinions
+
+
 def _ai_opinions(predictions: QuerySet[Prediction]) -> dict[UUID, AiOpinion]:
-    columns = ("image__case_id", "image_id", "probabilities", "malignant_probability", "urgent")
-    newest: dict[UUID, dict[UUID, tuple[Any, ...]]] = {}
-    done = predictions.filter(state=PredictionState.DONE).order_by("image__created_at", "image_id", "queued_at", "id")
-    for case_id, image_id, *said in done.values_list(*columns):
-        newest.setdefault(case_id, {})[image_id] = tuple(said)
+    done = predictions.filter(state=PredictionState.DONE, image__removed_at__isnull=True)
+    rows = done.order_by("image__created_at", "image_id", "queued_at", "id").values_list(
+        "image__case_id", "image_id", first_code(), first_share(), "malignant_probability", "urgent"
+    )
+    newest: dict[UUID, dict[UUID, AiOpinion]] = defaultdict(dict)
+    for case_id, image_id, code, share, malignant, urgent in rows:
+        newest[case_id][image_id] = AiOpinion(code, float(share), malignant or 0.0, urgent)
     return {case_id: _shown(list(of_case.values())) for case_id, of_case in newest.items()}
 
 
-def _shown(photos: list[tuple[Any, ...]]) -> AiOpinion:
-    flagged = [said for said in photos if said[2]]
-    probabilities, malignant, urgent = max(flagged, key=lambda said: said[1] or 0) if flagged else photos[0]
-    code, share = probabilities[0]
-    return AiOpinion(code, float(share), float(malignant or 0), bool(urgent))
+def _shown(photos: list[AiOpinion]) -> AiOpinion:
+    flagged = [said for said in photos if said.urgent]
+    return max(flagged, key=lambda said: said.malignant_probability) if flagged else photos[0]
 
 
-def _opinions(reads: QuerySet[Read]) -> dict[UUID, dict[UUID, Opinion]]:
-    columns = (
-        "reader_id",
-        "reader__name",
-        "condition_id",
-        "condition__malignant",
-        "management",
-        "ai_visible",
-        "first_opinion__condition_id",
-    )
-    found: dict[UUID, dict[UUID, Opinion]] = {}
-    for case_id, *said in reads.order_by("signed_at", "id").values_list("case_id", *columns):
-        found.setdefault(case_id, {}).setdefault(said[0], Opinion(*said))
-    return found
-
-
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """One photo that the active model was asked about."""
 
     case_id: UUID
@@ -185,32 +207,24 @@ class Asked:
     strange: bool
     site: str
     age: int
-    logged_at: datetime
+    week: date  # the Monday of the clinic's week in which its case was logged
 
 
-def photos_asked(predictions: QuerySet[Prediction], most: int = MOST_PHOTOS) -> list[Asked]:
+def photos_asked(predictions: QuerySet[Prediction], zone: ZoneInfo, most: int = MOST_PHOTOS) -> list[Asked]:
     """The newest photos among `predictions` that the active model has judged; one query."""
-    columns = (
+    done = predictions.filter(state=PredictionState.DONE, model_version__state=ModelState.ACTIVE)
+    logged_at = "image__case__created_at"
+    rows = done.order_by("-image__created_at", "-id").values_list(
         "image__case_id",
-        "probabilities",
+        first_code(),
         "novelty",
         "strange",
         "image__case__lesion__body_site",
         "image__case__lesion__patient__birth_date",
-        "image__case__created_at",
+        TruncDate(logged_at),
+        TruncWeek(logged_at, tzinfo=zone, output_field=DateField()),
     )
-    done = predictions.filter(state=PredictionState.DONE, model_version__state=ModelState.ACTIVE)
     return [
-        Asked(
-            case_id,
-            probabilities[0][0],
-            novelty,
-            strange,
-            site,
-            Patient(birth_date=born).age_on(timezone.localdate(logged_at)),
-            logged_at,
-        )
-        for case_id, probabilities, novelty, strange, site, born, logged_at in done.order_by(
-            "-image__case__created_at", "-id"
-        ).values_list(*columns)[:most]
+        Asked(case_id, code, novelty, strange, site, completed_years(born, logged_on), week)
+        for case_id, code, novelty, strange, site, born, logged_on, week in rows[:most]
     ]

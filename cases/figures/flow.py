@@ -1,5 +1,6 @@
 """How cases flow: volumes, turnaround against the clinic's targets, who waits, who reads, what photos lacked."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
@@ -7,18 +8,20 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from django.db.models import Count, Exists, Min, OuterRef, Q, Value
-from django.db.models.functions import TruncWeek
+from django.db.models import Case as Choice
+from django.db.models import Count, Min, Q, TextField, UUIDField, Value, When
+from django.db.models.functions import Cast, TruncWeek
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Clinic
 from cases import targets
-from cases.figures.evidence import Timed
+from cases.figures.evidence import Timed, said_since
 from cases.figures.figure import Chart, Figure, Hours, Row, Series, ids, shares
 from cases.figures.scope import Scope
-from cases.models import CaseState, PhotoFault, PhotoRequest, PredictionState, Urgency
+from cases.models import CaseState, PhotoFault, PhotoRequest, Urgency
 from cases.models.case import UNREAD_STATES
+from cases.models.prediction import UNUSABLE
 from cases.photo.remarks import SENTENCES
 from inference.statistics import Share
 
@@ -31,7 +34,7 @@ def volumes(scope: Scope) -> Figure:
         found.order_by()
         .annotate(is_signed=Value(is_signed), week=TruncWeek(moment, tzinfo=scope.zone))
         .values_list("is_signed", "week")
-        .annotate(Count("id"))
+        .annotate(number=Count("*"))
         for found, moment, is_signed in ((scope.logged(), "created_at", False), (scope.signed(), "signed_at", True))
     )
     for is_signed, week, number in next(counted).union(next(counted), all=True):
@@ -98,7 +101,7 @@ def turnaround_weeks(scope: Scope) -> Figure:
     weeks = scope.weeks()
     by_week: dict[date, list[Timed]] = defaultdict(list)
     for case in scope.timed:
-        by_week[scope.week_of(case.signed_at)].append(case)
+        by_week[case.week].append(case)
     kept = [Share.of([not _is_late(case, scope.clinic) for case in by_week[week]]) for week in weeks]
     return Figure(
         key="turnaround_weeks",
@@ -185,25 +188,35 @@ def workload(scope: Scope) -> Figure:
 
 
 def rejections(scope: Scope) -> Figure:
-    """What was wrong with photos: remarks at intake, and what the AI could not use; two queries."""
-    photos = scope.photos()
-    said = scope.predictions().filter(image=OuterRef("pk")).order_by()
-    found: dict[str, list[UUID]] = defaultdict(list)
-    faulty = (
-        photos.order_by()
-        .annotate(
-            strange=Exists(said.filter(state=PredictionState.DONE, strange=True)),
-            refused=Exists(said.filter(state=PredictionState.REJECTED)),
+    """What was wrong with photos: remarks at intake, and what the AI could not use; one query.
+
+    Its rows are a photo with codes each, and one row without a photo, which says how many photos there are.
+    """
+    photos = scope.photos().order_by()
+    unusable = scope.predictions().filter(UNUSABLE, queued_at__gte=said_since(scope.span[0])).order_by()
+    nobody = Value(None, output_field=UUIDField())
+    codes = Choice(When(strange=True, then=Value('["strange"]')), default=Value('["refused"]'))
+    rows = (
+        photos.exclude(quality_remarks=[])
+        .values_list("case_id", "id", Cast("quality_remarks", TextField()))
+        .union(
+            unusable.values_list("image__case_id", "image_id", codes),
+            photos.values(nobody=nobody, nothing=nobody).values_list(
+                "nobody", "nothing", Cast(Count("*"), TextField())
+            ),
+            all=True,
         )
-        .filter(~Q(quality_remarks=[]) | Q(strange=True) | Q(refused=True))
     )
-    for case_id, remarks, strange, refused in faulty.values_list("case_id", "quality_remarks", "strange", "refused"):
-        for code in set(remarks) & SENTENCES.keys():
+    total, faults = 0, set()
+    for case_id, photo_id, said in rows:
+        if photo_id is None:
+            total = int(said)
+        else:
+            faults |= {(case_id, photo_id, code) for code in json.loads(said)}
+    found: dict[str, list[UUID]] = defaultdict(list)
+    for case_id, _photo_id, code in faults:
+        if code in SENTENCES or code in ("strange", "refused"):
             found[code].append(case_id)
-        for code, holds in (("strange", strange), ("refused", refused)):
-            if holds:
-                found[code].append(case_id)
-    total = photos.count()
     reasons = sorted((each for each in found.items() if each[1]), key=lambda each: -len(each[1]))
     kept = [Share(min(len(case_ids), total), total) for _code, case_ids in reasons]
     return Figure(

@@ -8,14 +8,14 @@ from functools import cached_property
 from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.access import can
 from accounts.models import Clinic, User
 from accounts.roles import Capability
 from cases import access
-from cases.figures.evidence import Asked, Evidence, Timed, gather, photos_asked, timed
+from cases.figures.evidence import Asked, Evidence, Timed, gather, photos_asked, read_by, said_since, timed
 from cases.models import Case, CaseState, LesionImage, Prediction, Read
 from inference import registry
 from inference.models import ModelVersion
@@ -78,16 +78,23 @@ class Scope:
         return replace(self, first=self.first - timedelta(days=days), last=self.last - timedelta(days=days))
 
     def cases(self) -> QuerySet[Case]:
-        found = access.cases(self.person).filter(clinic=self.clinic)
-        if self.reader:
-            found = found.filter(Exists(Read.objects.filter(case=OuterRef("pk"), reader=self.reader)))
-        return found
+        return read_by(self.reader, self._all_cases())
+
+    def _all_cases(self) -> QuerySet[Case]:
+        return access.cases(self.person).filter(clinic=self.clinic)
 
     def logged(self) -> QuerySet[Case]:
-        return self.cases().filter(created_at__range=self.span).exclude(state=CaseState.WITHDRAWN)
+        return self.cases().filter(self._logged())
+
+    def _logged(self, path: str = "") -> Q:
+        """The cases of this time, as a filter on what reaches its case by `path`."""
+        return Q(**{f"{path}created_at__range": self.span}) & ~Q(**{f"{path}state": CaseState.WITHDRAWN})
 
     def signed(self) -> QuerySet[Case]:
-        return self.cases().filter(state=CaseState.SIGNED, signed_at__range=self.span)
+        return read_by(self.reader, self._all_signed())
+
+    def _all_signed(self) -> QuerySet[Case]:
+        return self._all_cases().filter(state=CaseState.SIGNED, signed_at__range=self.span)
 
     def reads(self) -> QuerySet[Read]:
         """The reads signed in this time; a reader's own alone, if so narrowed."""
@@ -95,18 +102,26 @@ class Scope:
         return found.filter(reader=self.reader) if self.reader else found
 
     def photos(self) -> QuerySet[LesionImage]:
-        return access.images(self.person).filter(case__in=self.logged())
+        found = access.images(self.person).filter(
+            self._logged("case__"), case__clinic=self.clinic, created_at__gte=said_since(self.span[0])
+        )
+        return read_by(self.reader, found, "case")
 
     def predictions(self) -> QuerySet[Prediction]:
-        return access.predictions(self.person).filter(image__case__in=self.logged())
+        found = access.predictions(self.person).filter(
+            self._logged("image__case__"),
+            image__case__clinic=self.clinic,
+            image__created_at__gte=said_since(self.span[0]),
+        )
+        return read_by(self.reader, found, "image__case")
 
     @cached_property
     def evidence(self) -> Evidence:
-        return gather(self.person, self.signed(), self.reader)
+        return gather(self._all_signed(), self.reader)
 
     @cached_property
     def timed(self) -> list[Timed]:
-        return timed(self.signed())
+        return timed(self.signed(), self.zone)
 
     @cached_property
     def active_model(self) -> ModelVersion | None:
@@ -117,12 +132,7 @@ class Scope:
 
     @cached_property
     def asked(self) -> list[Asked]:
-        return photos_asked(self.predictions())
-
-    def week_of(self, moment: datetime) -> date:
-        """The Monday of the clinic's week."""
-        day = timezone.localdate(moment, self.zone)
-        return day - timedelta(days=day.weekday())
+        return photos_asked(self.predictions(), self.zone)
 
     def weeks(self) -> list[date]:
         """The Mondays of this time, also of weeks in which nothing happened."""

@@ -51,6 +51,8 @@ class Case(models.Model):
     read_stage = models.CharField(
         _("read that it waits for"), max_length=11, choices=ReadStage.choices, default=ReadStage.FIRST, editable=False
     )
+    # Whether any reader has committed a first opinion (cases/first_opinions.py): lists find those few by an index.
+    has_first_opinion = models.BooleanField(default=False, editable=False)
     # A code of cases/second_reads.py: why the clinic wants two readers here.
     second_read_reason = models.CharField(_("why a second read"), max_length=20, blank=True, editable=False)
     requested_urgency = models.PositiveSmallIntegerField(
@@ -100,8 +102,16 @@ class Case(models.Model):
         ]
         indexes = [
             models.Index(fields=["clinic", "state", "urgency", "waiting_since", "id"], name="case_worklist"),
-            models.Index(fields=["clinic", "-created_at", "-id"], name="case_latest"),
-            models.Index(fields=["clinic", "signed_at"], name="case_signed"),
+            # With the state, so that what is counted by day is counted in the index.
+            models.Index(fields=["clinic", "-created_at", "-id", "state"], name="case_latest"),
+            models.Index(fields=["clinic", "signed_at", "id", "state"], name="case_signed"),
+            # Of those that wait, the few whose AI opinion a reader who reads first may see (cases/blinding.py).
+            models.Index(
+                fields=["clinic", "state", "urgency", "waiting_since", "id"],
+                name="case_begun",
+                condition=models.Q(state__in=["waiting", "photos"])
+                & (models.Q(has_first_opinion=True) | ~models.Q(read_stage="first")),
+            ),
         ]
 
     def __str__(self) -> str:

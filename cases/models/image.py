@@ -76,6 +76,7 @@ class LesionImage(models.Model):
         verbose_name = _("photo")
         verbose_name_plural = _("photos")
         ordering = ["created_at", "id"]
+        indexes = [models.Index(fields=["created_at"], name="image_received")]
         constraints = [
             models.UniqueConstraint(
                 fields=["case", "sha256"],

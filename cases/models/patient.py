@@ -113,16 +113,17 @@ class Patient(models.Model):
                 opclasses=["uuid_ops", "varchar_pattern_ops", "varchar_pattern_ops"],
             ),
             models.Index(
-                fields=["clinic", "given_key"],
+                fields=["clinic", "given_key", "family_key"],
                 name="patient_by_given_name",
-                opclasses=["uuid_ops", "varchar_pattern_ops"],
+                opclasses=["uuid_ops", "varchar_pattern_ops", "varchar_pattern_ops"],
             ),
             models.Index(
                 fields=["clinic", "mrn"], name="patient_by_mrn", opclasses=["uuid_ops", "varchar_pattern_ops"]
             ),
             models.Index(fields=["clinic", "birth_date"], name="patient_by_birth_date"),
-            # In the list's own order, so that its first page, and that of a search that finds very many, sorts nothing.
-            models.Index(fields=["clinic", "family_key", "given_key", "id"], name="patient_in_order"),
+            # In the list's own order, so that its first page, and that of a search that finds very many, sorts nothing;
+            # with all that a search compares, so that it reads nobody whom it does not show.
+            models.Index(fields=["clinic", "family_key", "given_key", "id", "mrn"], name="patient_in_order"),
         ]
 
     def __str__(self) -> str:
@@ -139,9 +140,13 @@ class Patient(models.Model):
 
     def age_on(self, day: date) -> int:
         """Completed years on `day`."""
-        had_birthday = (day.month, day.day) >= (self.birth_date.month, self.birth_date.day)
-        return day.year - self.birth_date.year - (not had_birthday)
+        return completed_years(self.birth_date, day)
 
     @property
     def allows_ai(self) -> bool:
         return self.ai_consent == Consent.GRANTED
+
+
+def completed_years(born: date, day: date) -> int:
+    """The age on `day`."""
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))

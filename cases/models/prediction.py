@@ -1,4 +1,5 @@
 from django.db import models
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from uuid6 import uuid7
@@ -20,6 +21,8 @@ class PredictionState(models.TextChoices):
 # As a filter and as a property; tests hold both equal.
 PENDING_STATES = (PredictionState.QUEUED, PredictionState.RUNNING)
 REFUSED_STATES = (PredictionState.REJECTED, PredictionState.FAILED)
+# Where the photo is to blame: no lesion to be seen, or not to be read.
+UNUSABLE = models.Q(state=PredictionState.DONE, strange=True) | models.Q(state=PredictionState.REJECTED)
 
 
 class ShownPredictions(models.Manager["Prediction"]):
@@ -114,6 +117,12 @@ class Prediction(models.Model):
             ),
             # For what ended of late (skinclinic/metrics.py).
             models.Index(fields=["finished_at"], name="prediction_finished"),
+            # The few that a photo is to blame for, for the figures.
+            models.Index(
+                fields=["queued_at"],
+                name="prediction_unusable",
+                condition=models.Q(state="done", strange=True) | models.Q(state="rejected"),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -127,3 +136,13 @@ class Prediction(models.Model):
     @property
     def is_pending(self) -> bool:
         return self.state in PENDING_STATES
+
+
+def first_code(probabilities: str = "probabilities") -> KeyTextTransform:
+    """`first_condition` as a column, by the path of `probabilities`; as text, of which no JSON is to be read."""
+    return KeyTextTransform(0, KeyTransform(0, probabilities))
+
+
+def first_share(probabilities: str = "probabilities") -> KeyTextTransform:
+    """The probability of `first_code`, as text."""
+    return KeyTextTransform(1, KeyTransform(0, probabilities))

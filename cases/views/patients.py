@@ -8,7 +8,6 @@ from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import replace_url
@@ -28,25 +27,28 @@ from cases.views.said import saved
 SEARCH_KEY = "patient_search"
 PAGE_ROWS = 25
 PICK_ROWS = 8
-# Nobody leafs further, and counting a million patients takes longer than finding one.
-MOST_ROWS = 1000
 
 
 class FirstPages(Paginator):
-    """Pages of the first MOST_ROWS; `is_cut` says that there are more."""
+    """Pages of the first of what a search found; `is_cut` says that there are more."""
 
-    @cached_property
+    def __init__(self, found: QuerySet[Patient], number: int) -> None:
+        super().__init__(found, PAGE_ROWS)
+        self.number = number
+
+    @property
     def count(self) -> int:
-        return min(self._counted, MOST_ROWS)
-
-    @cached_property
-    def _counted(self) -> int:
-        assert isinstance(self.object_list, QuerySet)
-        return self.object_list.order_by().values("id")[: MOST_ROWS + 1].count()
+        return min(self.number, patients.MOST_FOUND)
 
     @property
     def is_cut(self) -> bool:
-        return self._counted > MOST_ROWS
+        return self.number > patients.MOST_FOUND
+
+    def page(self, number: int | str) -> Page[Patient]:
+        shown = super().page(number)
+        assert isinstance(shown.object_list, QuerySet)
+        shown.object_list = patients.with_cases(patients.whole(shown.object_list))
+        return shown
 
 
 @requires(Capability.VIEW_RECORD)
@@ -57,8 +59,8 @@ def patient_list(request: HttpRequest) -> HttpResponse:
     address = reverse("patient_list") + ("?search=last" if words else "")
     if request.method == "POST" and not request.htmx:  # type: ignore[attr-defined]
         return redirect(address)
-    found = patients.with_cases(patients.search(_patients_here(request), words))
-    context = {"page": _page(request, found), "words": words, "own_search": True}
+    found = FirstPages(*patients.find(_patients_here(request), words))
+    context = {"page": found.get_page(request.GET.get("page")), "words": words, "own_search": True}
     if request.htmx:  # type: ignore[attr-defined]
         return replace_url(render(request, "cases/patients/_found.html", context), address)
     return render(request, "cases/patients/list.html", context)
@@ -71,7 +73,7 @@ def patient_pick(request: HttpRequest) -> HttpResponse:
     form = SearchForm(request.POST)
     words = form.cleaned_data["q"].strip() if form.is_valid() else ""
     request.session[SEARCH_KEY] = words
-    found = list(patients.search(_patients_here(request), words)[: PICK_ROWS + 1]) if words else []
+    found = list(patients.whole(patients.search(_patients_here(request), words)[: PICK_ROWS + 1])) if words else []
     context = {"found": found[:PICK_ROWS], "more": len(found) > PICK_ROWS, "words": words}
     template = "cases/new/_picked.html" if request.htmx else "cases/new/pick.html"  # type: ignore[attr-defined]
     return render(request, template, context)
@@ -176,10 +178,6 @@ def _search_words(request: HttpRequest) -> str:
         request.session[SEARCH_KEY] = words = form.cleaned_data["q"].strip() if form.is_valid() else ""
         return words
     return request.session.get(SEARCH_KEY, "") if request.GET.get("search") == "last" else ""
-
-
-def _page(request: HttpRequest, found: QuerySet[Patient]) -> Page[Patient]:
-    return FirstPages(found, PAGE_ROWS).get_page(request.GET.get("page"))
 
 
 def _ids(text: str) -> set[UUID]:

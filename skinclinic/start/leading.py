@@ -126,7 +126,7 @@ def _drift(person: User, clinic: Clinic) -> tuple[Card | None, Fact]:
         return None, Fact(label, _("no active model"), address)
     last = timezone.localdate()
     scope = Scope(person, clinic, None, last - timedelta(days=DRIFT_DAYS - 1), last)
-    found = drift.shifted(photos_asked(scope.predictions(), DRIFT_PHOTOS), version)
+    found = drift.shifted(photos_asked(scope.predictions(), scope.zone, DRIFT_PHOTOS), version)
     if found is None:
         return None, Fact(label, _("too few photos to say"), address)
     if not found.is_shift:

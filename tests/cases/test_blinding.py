@@ -6,11 +6,12 @@ import pytest
 from django.urls import reverse
 
 from accounts.roles import Role
-from cases import access, ai_switch, blinding, first_opinions, reads
+from cases import access, ai_switch, blinding, first_opinions, reads, worklist
 from cases.errors import Refused
-from cases.models import Condition, FirstOpinion, PredictionState
+from cases.models import Case, Condition, FirstOpinion, PredictionState
 from cases.models.judgement import AppendOnlyError
-from tests.cases.readings import QUEUED, opinion_on
+from cases.worklist import AiKind, Filters
+from tests.cases.readings import QUEUED, URGENT, opinion_on
 from tests.cast import make_clinic, make_person, waiting_case
 
 
@@ -123,6 +124,29 @@ def test_no_door_shows_a_hidden_opinion(blind, case, sign_in, fields):
     assert client.get(f"/api/v1/predictions/{prediction.id}/").status_code == 404
     assert client.get("/api/v1/predictions/").json()["results"] == []
     assert "Nevus" not in client.get(reverse("worklist")).content.decode()
+
+
+def test_the_list_by_what_the_ai_says_holds_all_that_a_person_may_see(blind):
+    """At every stage of the reading, for each reader: the rule case by case is the list's."""
+    other, clinic = make_person(blind.clinic, Role.DOCTOR), blind.clinic
+    clinic.second_read_all = True
+    clinic.save()
+    untouched, begun, read_once, settled_by_lead = (waiting_case(blind) for _ in range(4))
+    found = [untouched, begun, read_once, settled_by_lead]
+    for case in found:
+        opinion_on(case, **URGENT)
+    commit(begun, blind.doctor)
+    sign(read_once, blind.doctor)
+    sign(settled_by_lead, blind.doctor, "NEV")
+    sign(settled_by_lead, other, "MEL")
+    seen = {}
+    for person in (blind.doctor, other, blind.lead, blind.staff):
+        listed = worklist.page(person, clinic, Filters(ai=AiKind.FLAGGED)).rows
+        seen[person] = {row.case for row in listed}
+        assert seen[person] == {case for case in Case.objects.all() if not blinding.hides_ai(person, case)}
+    assert seen[blind.doctor] == {begun, read_once, settled_by_lead}
+    assert (seen[other], seen[blind.lead]) == ({settled_by_lead}, {settled_by_lead})
+    assert seen[blind.staff] == set(found)
 
 
 # --- The switch ----------------------------------------------------------------------------------------------

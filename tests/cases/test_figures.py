@@ -135,6 +135,19 @@ def test_agreement_beyond_chance_and_who_differs(alma):
     assert len(behind(scope, matrix, "NEV_MEL")) + len(behind(scope, matrix, "MEL_MEL")) == 10
 
 
+def test_a_case_that_took_long_keeps_what_was_said_first(alma):
+    """Reads are looked for since the cases were logged, which may be long before the days that are shown."""
+    other = make_person(alma.clinic, "doctor")
+    case = judged(alma, "NEV", (alma.doctor, "NEV"), hours=24 * 200)
+    early = {"condition_id": "MEL", "certainty": "certain", "management": "biopsy", "ai_visible": False}
+    Read.objects.create(case=case, reader=other, signed_at=case.created_at + timedelta(hours=1), **early)
+    for person in (alma.lead, alma.doctor):
+        assert [opinion.reader_id for opinion in scope_of(alma, person).evidence.cases[0].opinions] == (
+            [other.id, alma.doctor.id] if person == alma.lead else [alma.doctor.id]
+        )
+    assert agreement.between_readers(scope_of(alma)).rows[0].values[1] == Share(0, 1)
+
+
 def test_cancers_found_count_biopsies_alone(alma):
     found = judged(alma, "MEL", (alma.doctor, "MEL"), biopsy="MEL")
     missed = judged(alma, "NEV", (alma.doctor, "NEV"), biopsy="MEL")

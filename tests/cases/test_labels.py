@@ -1,25 +1,16 @@
 """Whose word a case's label is."""
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 
-from cases.labels import Label, LabelSource, label_of
+from cases.labels import Label, LabelSource, Said, label_of
 
 BIOPSY, ARBITRATION, TWO, ONE = LabelSource.BIOPSY, LabelSource.ARBITRATION, LabelSource.TWO_READS, LabelSource.ONE_READ
 UNCONFIRMED, DISPUTED = LabelSource.UNCONFIRMED, LabelSource.DISPUTED
 
 
-def read(reader: str, code: str, ai: str | None = None, kind: str = "first", blind: str | None = None) -> Any:
+def read(reader: str, code: str, ai: str | None = None, kind: str = "first", blind: str | None = None) -> Said:
     """A signed read; `ai` is what the model said that the reader saw, `blind` the reader's opinion before that."""
-    return SimpleNamespace(
-        reader_id=reader,
-        condition_id=code,
-        kind=kind,
-        agrees_with_ai=None if ai is None else ai == code,
-        first_opinion=SimpleNamespace(condition_id=blind) if blind else None,
-    )
+    return Said(reader, code, kind, blind, ai)
 
 
 @pytest.mark.parametrize(

@@ -80,9 +80,17 @@ class TestSearch:
             ("van der karl", False),
         ],
     )
-    def test_names_of_several_words(self, alma, text, found):
+    @pytest.mark.parametrize("many", [0, 1000])
+    def test_names_of_several_words(self, alma, text, found, many, monkeypatch):
+        """Whether few match or many, which PostgreSQL is asked for in two ways."""
+        monkeypatch.setattr("cases.patients.MOST_FOUND", many)
         make_patient(alma, family_name="van der Berg", given_name="Jan")
         assert patients.search(Patient.objects.all(), text).exists() == found
+
+    def test_who_matches_twice_is_counted_once(self, alma):
+        both = make_patient(alma, family_name="Martin", given_name="Martina", mrn="martha")
+        found, number = patients.find(Patient.objects.all(), "mart")
+        assert (list(patients.whole(found[:5])), number) == ([both], 1)
 
     @pytest.mark.parametrize("rows", [10, 100])
     def test_the_list_costs_the_same_at_any_size(self, alma, sign_in, rows, django_assert_max_num_queries):
@@ -100,7 +108,7 @@ class TestSearch:
         assert page.context["page"].paginator.count == rows
 
     def test_it_leafs_through_the_first_and_says_that_there_are_more(self, alma, sign_in, monkeypatch):
-        monkeypatch.setattr("cases.views.patients.MOST_ROWS", 2)
+        monkeypatch.setattr("cases.patients.MOST_FOUND", 2)
         for _ in range(2):
             make_patient(alma)
         client = sign_in(alma.staff)
