@@ -205,7 +205,7 @@ def in_text(value: Value) -> str:
     if isinstance(value, Hours):
         return _hours_in_text(value)
     if isinstance(value, float):
-        return f"{value:.2f}"
+        return f"{value:z.2f}"
     return f"{value:,}" if isinstance(value, int) else value
 
 
@@ -224,8 +224,8 @@ def _estimate_in_text(estimate: Estimate) -> str:
         return "–"
     if estimate.n < TOO_FEW:
         return _("n %(n)s: too few to say") % {"n": estimate.n}
-    interval = "" if estimate.low is None else f" ({estimate.low:.2f}–{estimate.high:.2f})"
-    return f"{estimate.value:.2f}{interval}"
+    interval = "" if estimate.low is None else f" ({estimate.low:z.2f}–{estimate.high:z.2f})"
+    return f"{estimate.value:z.2f}{interval}"
 
 
 def _hours_in_text(hours: Hours) -> str:

@@ -14,7 +14,19 @@ function colours() {
 function inWords(value, drawing) {
   if (value === null || value === undefined) return "";
   if (drawing.percent) return `${Math.round(100 * value)} %`;
-  return Number.isInteger(value) ? value.toLocaleString() : value.toFixed(2);
+  if (Number.isInteger(value)) return value.toLocaleString();
+  return (Math.round(100 * value) / 100 || 0).toFixed(2); // never -0.00
+}
+
+/** A label as lines of about so many letters: the chart gives long ones no room and cuts them. */
+function inLines(label, letters) {
+  const lines = [];
+  for (const word of String(label).split(" ")) {
+    const last = lines.at(-1);
+    if (last && `${last} ${word}`.length <= letters) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 function tooltip(drawing) {
@@ -187,7 +199,9 @@ function draw(figure) {
   const drawing = JSON.parse(document.getElementById(figure.dataset.figure).textContent);
   const tones = { ...colours(), surface: getComputedStyle(figure).backgroundColor };
   if (drawing.kind === "points" || drawing.kind === "bars") {
-    const rows = drawing.labels.length * (22 * drawing.series.length + 8);
+    drawing.labels = drawing.labels.map((label) => inLines(label, canvas.parentElement.clientWidth < 400 ? 16 : 32));
+    const lines = Math.max(...drawing.labels.map((label) => label.length));
+    const rows = drawing.labels.length * Math.max(22 * drawing.series.length + 8, 15 * lines + 8);
     canvas.parentElement.style.height = `${Math.max(96, rows + 44)}px`;
   }
   window.Chart.getChart(canvas)?.destroy();

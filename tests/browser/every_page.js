@@ -54,6 +54,22 @@
   new PerformanceObserver((list) => list.getEntries().forEach((entry) => (shifted += entry.value))).observe({ type: "layout-shift", buffered: true });
   const movedWhileLoading = () => (shifted > 0.02 ? [`layout shift ${shifted.toFixed(3)}`] : []);
 
+  /** Words that stand letter below letter, because a neighbour has taken their place. */
+  function tooNarrowToRead() {
+    const said = (element) => [...element.childNodes].some((each) => each.nodeType === Node.TEXT_NODE && each.data.trim().length >= 6);
+    return [...document.querySelectorAll("dt, dd, th, td, p, li, label, span, a, button")]
+      .filter((element) => said(element) && !element.closest(".visually-hidden, .openseadragon-canvas *"))
+      .filter((element) => element.getBoundingClientRect().width < 28 && element.getBoundingClientRect().height > 60)
+      .map(named);
+  }
+
+  /** In a dark room: a page whose paper stays light. */
+  function lightInTheDark() {
+    const [paper] = [document.body, document.documentElement].map((each) => getComputedStyle(each).backgroundColor).filter((each) => each !== "rgba(0, 0, 0, 0)");
+    const light = Math.max(...(paper ?? "rgb(255, 255, 255)").match(/[\d.]+/g).slice(0, 3).map(Number));
+    return light > 96 ? [`the paper is ${paper}`] : [];
+  }
+
   /** A tabindex above 0 tears the order of the keyboard from that of the page. */
   const outOfOrder = () => [...document.querySelectorAll("[tabindex]")].filter((each) => each.tabIndex > 0).map(named);
 
@@ -70,5 +86,5 @@
       .map(named);
   }
 
-  window.pageChecks = { movedWhileLoading, movesAllTheSame, outOfOrder, sticksOut, withoutFocusRing, tooSmallForAFinger };
+  window.pageChecks = { lightInTheDark, movedWhileLoading, movesAllTheSame, outOfOrder, sticksOut, tooNarrowToRead, tooSmallForAFinger, withoutFocusRing };
 })();

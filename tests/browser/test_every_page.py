@@ -13,10 +13,13 @@ from django.conf import settings as django_settings
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import BrowserContext
+from uuid6 import uuid7
 
 from accounts.models import User
-from cases.models import LesionImage
+from cases.models import LesionImage, PracticeCase, PracticeRead
+from inference.models import ModelVersion
 from tests.access import rules
 from tests.access.doors import BACKEND, DOORS
 from tests.access.rules import ALL_RULES, NOBODY, OPERATOR, PEOPLE, STRANGER, Rule
@@ -115,7 +118,8 @@ class Walk:
         page.emulate_media(color_scheme="dark")
         if page.locator("html[data-bs-theme]").count():
             page.locator("html[data-bs-theme=dark]").wait_for(state="attached")
-        seen["phone, dark"] = violations(page, FOREIGN.get(name), LOOKS_ONLY) + self.checks("sticksOut")
+        seen["phone, dark"] = violations(page, FOREIGN.get(name), LOOKS_ONLY)
+        seen["phone, dark"] += self.checks("sticksOut", "tooNarrowToRead", "lightInTheDark")
         if ours:
             seen["phone, dark"] += self.checks("tooSmallForAFinger")
         if page.locator(".openseadragon-canvas").count():
@@ -138,6 +142,16 @@ def side(transactional_db, settings, tmp_path) -> Side:
     settings.MEDIA_ROOT = tmp_path
     settings.ACCOUNT_RATE_LIMITS = False
     side = make_side("Own", "Almanova", make_models(), tmp_path)
+    # Names as long as they come, and a scorecard with something in it.
+    ModelVersion.objects.filter(pk=side.candidate.pk).update(name="efficientnet-lite2-from-signed-cases-2026-11")
+    side.patient.family_name, side.patient.given_name = "Papadopoulou-Konstantinidou-Oberhauserova", "Maria Magdalena"
+    side.patient.save()
+    read = PracticeCase.objects.get(pk=side.practice.pk)
+    read.pk, read.sha256 = uuid7(), "6" * 64
+    read.save(force_insert=True)
+    PracticeRead.objects.create(
+        practice=read, reader=side.cast.lead, first=read.answer, final=read.answer, finished_at=timezone.now()
+    )
     for image in LesionImage.objects.all():
         for file in (image.original, image.derivative, image.thumbnail):
             (tmp_path / file.name).parent.mkdir(parents=True, exist_ok=True)

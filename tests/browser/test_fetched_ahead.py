@@ -6,9 +6,19 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from cases.models import Case, Read, Reservation, Urgency
+from tests.browser.looks import DESK, PHONE, TABLET
 from tests.browser.test_doctor_pages import opened, waiting
 
 pytestmark = pytest.mark.one_pair
+
+# What lies under the floating note of what is needed to go on: the photos to choose from and the form's buttons.
+COVERED = """() => {
+  const note = document.querySelector("#toasts .note").getBoundingClientRect();
+  const over = ({ left, right, top, bottom }) =>
+    left < note.right && note.left < right && top < note.bottom && note.top < bottom;
+  return [...document.querySelectorAll(".filmstrip a, .reading-act .btn, .rail a")]
+    .filter((each) => over(each.getBoundingClientRect())).map((each) => each.outerHTML.slice(0, 120));
+}"""
 
 
 @pytest.fixture
@@ -88,6 +98,9 @@ def test_sign_and_next_shows_it_too_and_the_signature_can_be_taken_back(alma, br
     expect(page.locator("h1")).to_have_text(coming.reference)
     note = page.locator("#toasts .note")
     expect(note).to_contain_text(case.reference)
+    for size in (DESK, TABLET, PHONE):
+        page.set_viewport_size(size)
+        assert page.evaluate(COVERED) == [], size
     assert (address(coming), False) not in asked
     assert Read.objects.filter(case=case).count() == 1
     page.keyboard.press("z")

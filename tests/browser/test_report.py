@@ -50,7 +50,7 @@ def test_staff_are_told_and_print_the_report(alma, amended, browse_as):
     page.get_by_role("link", name="Version 1").click()
     expect(page.get_by_text("Superseded: this is version 1 of 2.")).to_be_visible()
     expect(page.get_by_role("button", name="Printed")).to_have_count(0)
-    page.get_by_role("link", name="Version 2").click()
+    page.get_by_role("link", name="Open the version that counts").click()
 
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
