@@ -160,11 +160,11 @@ NOT_LOOKED_AT = (
     "api-model",
     "admin:inference",
 )
-# What differs from one answer to the next by itself: tokens, fresh ids, clocks.
+# What differs from one answer to the next by itself: tokens, fresh ids, clocks, the room on the disk.
 PASSING = re.compile(
     r"[A-Za-z0-9]{64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|[0-9a-f]{32}"
     r"|\d\d:\d\d(:\d\d)?|\d{16}"
-    r"|\bnow\b|(\ba|[\d.]+)( |\xa0)(minutes?|seconds?)( |\xa0)ago\b|[\d.]+( |\xa0)(ms|s|seconds?)\b"
+    r"|\bnow\b|(\ba|[\d.]+)( |\xa0)(minutes?|seconds?)( |\xa0)ago\b|[\d.]+( |\xa0)(ms|s|seconds?|[MG]B)\b"
 )
 LOOKED_AT = [name for name in DOORS if "GET" in ALL_RULES.get(name, {}) and not name.startswith(NOT_LOOKED_AT)]
 
