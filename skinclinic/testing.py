@@ -16,7 +16,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run pytest on the whole suite or on what `arguments` name; returns pytest's exit code."""
     command = [sys.executable, "-m", "pytest"]
     if not any(_decides_about_processes(argument) for argument in arguments):
-        command += ["-n", str(PROCESSES), "--dist", "loadgroup", "--no-loadscope-reorder"]
+        command += ["-n", str(PROCESSES), "--dist", "loadfile", "--no-loadscope-reorder"]
     environment = os.environ | {"NO_BOOTSTRAP": "1", "DJANGO_SETTINGS_MODULE": "skinclinic.settings"}
     return subprocess.call([*command, *arguments], cwd=ROOT, env=environment)  # noqa: S603 - our own interpreter
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 # Neither opens the database nor asks a broker that `DATABASE_URL` and `REDIS_URL` choose, so `.ci/run` runs them on
 # the first pair of services only: `-m "not one_pair"`.
@@ -49,8 +51,12 @@ FIRST = (
     "ops",
 )
 
-# Files whose tests import Keras, which takes ten seconds of a processor; all of them run on one process.
-IMPORT_KERAS = ("training/test_checkpoints.py", "training/test_crossvalidation.py")
+# What imports Keras, which takes ten seconds of a processor; all of it runs on one process.
+IMPORT_KERAS = (
+    "tests/training/test_checkpoints.py",
+    "tests/training/test_crossvalidation.py",
+    "tests/training/test_train_command.py::test_the_head_alone",
+)
 
 # Playwright's synchronous interface runs an event loop in the thread of the tests, also of those
 # that come after it, and Django would refuse the ORM in it.
@@ -59,7 +65,6 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 pytest_plugins = ["tests.databases", "tests.fixtures", "tests.no_skips"]
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
@@ -67,19 +72,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         shows = [item.path.is_relative_to(here / place) for place in ONE_PAIR_OF_PAGES]
         if any(shows) or (any(is_in) and not item.get_closest_marker("django_db")):
             item.add_marker(pytest.mark.one_pair)
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(_process(item.path.relative_to(here).as_posix())))
     items.sort(key=lambda item: _turn(item.path.relative_to(here).as_posix()))
-
-
-def _process(path: str) -> str:
-    """What stays on one process: a file, so that what it starts (a browser, the product) is started once."""
-    return "keras" if path in IMPORT_KERAS else path
 
 
 def _turn(path: str) -> int:
     """When a file has its turn: the place of the first in FIRST that it lies in; a stable sort keeps the rest."""
     return next((turn for turn, place in enumerate(FIRST) if path.startswith(place)), len(FIRST))
+
+
+class OneProcess(LoadFileScheduling):
+    """A file stays on one process, so that what it starts (a browser, the product) is started once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "keras" if nodeid.startswith(IMPORT_KERAS) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    return OneProcess(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -137,7 +137,6 @@ def test_a_hopeless_data_set_is_refused_in_one_sentence(tmp_path):
         call_command("train", data=data, out=tmp_path / "out")
 
 
-@pytest.mark.xdist_group("keras")
 @pytest.mark.one_pair
 @pytest.mark.django_db
 def test_the_head_alone_trains_on_a_bare_folder_of_classes(settings, tmp_path, capsys):
