@@ -64,6 +64,7 @@ def test_a_prediction_takes_three_statements(alma, api):
 
 
 def test_the_connection_is_kept_between_requests():
+    connection.close()  # another test may have taken the server away from it
     connection.ensure_connection()
     kept = connection.connection
     close_old_connections()
