@@ -5,10 +5,11 @@ What was migrated stays (`var/test.sqlite3`, `test_NAME` on PostgreSQL) and is r
 
 import fcntl
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from pytest_django.plugin import DjangoDbBlocker
 
 ALONE = "master"  # pytest-xdist's name for a run of one process
@@ -28,7 +29,8 @@ def django_db_setup(
         else:
             _copy(tmp_path_factory.getbasetemp().parent, worker_id)
     yield
-    with django_db_blocker.unblock():
+    # A thread of a test may have left its connection open; then the copy stays too, and the next run replaces it.
+    with django_db_blocker.unblock(), suppress(OperationalError):
         connection.creation.destroy_test_db(verbosity=0)
 
 
