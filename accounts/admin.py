@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, QuerySet
+from django.forms.models import ModelChoiceIterator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -77,7 +78,8 @@ class MembershipInline(admin.StackedInline):
         field = super().formfield_for_foreignkey(db_field, request, **options)
         # Read once for all roles of a person, which would each ask for themselves.
         if field is not None:
-            field.choices = list(iter(field.choices))  # type: ignore[arg-type]  # a list of it alone would count first
+            # By `iter`: a list made of the choices directly would count them first.
+            field.choices = list(iter(cast(ModelChoiceIterator, field.choices)))
         return field
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django import forms
@@ -31,7 +31,7 @@ class CompareForm(forms.Form):
 
     def __init__(self, test_sets: list[TestSet], data: Mapping[str, Any] | None = None) -> None:
         super().__init__(data)
-        self.fields["source"].choices = [(each.key, each.title) for each in test_sets]  # type: ignore[attr-defined]
+        cast(forms.ChoiceField, self.fields["source"]).choices = [(each.key, each.title) for each in test_sets]
 
 
 CASES, FOLDER, BOTH = "cases", "folder", "both"
@@ -79,7 +79,7 @@ class TrainForm(forms.Form):
             "name": default_name(NETWORKS[0], None if clinic else Path(folder)),
         }
         super().__init__(data, initial=starts)
-        self.fields["source"].choices = self.sources  # type: ignore[attr-defined]
+        cast(forms.ChoiceField, self.fields["source"]).choices = self.sources
         self.clinic = clinic
 
     def wishes(self) -> dict[str, Any]:
