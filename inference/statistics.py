@@ -47,12 +47,16 @@ def bootstrap(
 ) -> list[float] | None:
     """95 % interval of `figure(indices)` over resampled patients; None if it cannot be computed."""
     _names, owner = np.unique(np.asarray(patients), return_inverse=True)
-    photos = [np.flatnonzero(owner == each) for each in range(owner.max() + 1)]
+    by_patient = np.argsort(owner, kind="stable")  # patient k's photos lie from first[k] on
+    count = np.bincount(owner)
+    first = np.cumsum(count) - count
     rng = np.random.default_rng(seed)
     values = []
     for _round in range(rounds):
-        drawn = rng.integers(len(photos), size=len(photos))
-        value = figure(np.concatenate([photos[each] for each in drawn]))
+        drawn = rng.integers(len(count), size=len(count))
+        taken = count[drawn]
+        ends = np.cumsum(taken)
+        value = figure(by_patient[np.arange(ends[-1]) + np.repeat(first[drawn] - (ends - taken), taken)])
         if value is not None:
             values.append(value)
     if len(values) < rounds / 2:

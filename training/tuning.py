@@ -16,6 +16,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from inference.preprocessing import model_units
 from training.augmentation import vary
@@ -58,7 +59,7 @@ def cache_features(
         features = np.lib.format.open_memmap(file, "r+")
     else:
         features = np.lib.format.open_memmap(file, "w+", np.float16, (views, len(pixels), *shape))
-    forward = tf.function(lambda batch: trunk(batch, training=False)) if trunk is not None else None
+    forward = _frozen(trunk) if trunk is not None else None
     for view in range(written, views):
         for start in range(0, len(pixels), BATCH):
             chosen = pixels[start : start + BATCH]
@@ -76,9 +77,17 @@ def cache_features(
 
 def pooled_features(trunk: keras.Model, pixels: np.ndarray) -> np.ndarray:
     """What the frozen part sees of each picture, averaged over it: uint8 [n, size, size, 3] to float32 [n, d]."""
-    forward = tf.function(lambda batch: tf.reduce_mean(trunk(batch, training=False), axis=(1, 2)))
+    forward = _frozen(trunk)
     batches = [pixels[start : start + BATCH] for start in range(0, len(pixels), BATCH)]
-    return np.concatenate([forward(tf.constant(model_units(batch))).numpy() for batch in batches])
+    return np.concatenate([forward(tf.constant(model_units(batch))).numpy().mean(axis=(1, 2)) for batch in batches])
+
+
+def _frozen(trunk: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The trunk with its weights as constants, which lets TensorFlow fold batch norm and ReLU into convolutions."""
+    image = tf.TensorSpec((None, *trunk.input.shape[1:]), tf.float32)
+    traced = tf.function(lambda batch: trunk(batch, training=False)).get_concrete_function(image)
+    folded = convert_variables_to_constants_v2(traced)
+    return lambda batch: folded(batch)[0]
 
 
 def tune(
