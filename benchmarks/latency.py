@@ -132,23 +132,15 @@ def _in_browser(service: Service, person: Any, cases: list[UUID], drawn: list[by
 def browser(service: Service, person: Any) -> Iterator["Page"]:
     """A page in Chromium on which `person` is signed in."""
     from django.conf import settings
-    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-    from django.contrib.sessions.backends.db import SessionStore
     from playwright.sync_api import sync_playwright
 
-    from tests import chromium
+    from tests import chromium, sessions
 
-    session = SessionStore()
-    session[SESSION_KEY] = str(person.pk)
-    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
-    session[HASH_SESSION_KEY] = person.get_session_auth_hash()
-    session.save()
+    key = sessions.key_for(person)
     with sync_playwright() as playwright:
         chrome = playwright.chromium.launch(executable_path=chromium.path(whole=True), args=chromium.ARGUMENTS)
         context = chrome.new_context(viewport={"width": 1440, "height": 900})
-        context.add_cookies(
-            [{"name": settings.SESSION_COOKIE_NAME, "value": session.session_key or "", "url": service.url}]
-        )
+        context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": key, "url": service.url}])
         try:
             yield context.new_page()
         finally:

@@ -12,7 +12,6 @@ import django
 django.setup()
 
 from django.conf import settings  # noqa: E402 - Django must be set up before models are imported
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 
@@ -20,6 +19,7 @@ from accounts.models import User  # noqa: E402
 from benchmarks import million  # noqa: E402
 from benchmarks.clinic import Desk  # noqa: E402
 from cases.models import Case  # noqa: E402
+from tests import sessions  # noqa: E402
 
 Ask = Callable[[], Any]
 
@@ -74,12 +74,7 @@ def pages(desk: Desk) -> dict[str, Ask]:
 
 def _signed_in(person: User) -> Client:
     client = Client()
-    session = client.session
-    session[SESSION_KEY] = str(person.pk)
-    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
-    session[HASH_SESSION_KEY] = person.get_session_auth_hash()
-    session.save()
-    client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key or ""
+    client.cookies[settings.SESSION_COOKIE_NAME] = sessions.key_for(person)
     return client
 
 

@@ -1,5 +1,7 @@
-// The page of the next case is fetched while this one is read, so that "next" shows it at once. Where a browser knows no
-// speculation rules, "next" asks the server as it always did. What is fetched reserves nothing: see arrival.js.
+// The page of the next case is made up while this one is read, so that "next" shows it at once. A browser that does not
+// prerender fetches it at least; where it knows no speculation rules at all, "next" asks the server as it always did.
+// What is made up ahead reserves nothing: see arrival.js.
+import { opened } from "./shown.js";
 
 // Not while this page is still in the making: it comes first.
 const REST = 400;
@@ -7,13 +9,16 @@ const next = document.querySelector('.case-head [data-shortcut="n"]');
 
 function announce() {
   const rules = document.createElement("script");
+  const wanted = [{ urls: [next.getAttribute("href")], eagerness: "immediate" }];
   rules.type = "speculationrules";
-  rules.textContent = JSON.stringify({ prefetch: [{ urls: [next.getAttribute("href")], eagerness: "immediate" }] });
+  rules.textContent = JSON.stringify({ prerender: wanted, prefetch: wanted });
   document.body.append(rules);
 }
 
 if (next && HTMLScriptElement.supports?.("speculationrules")) {
   const soon = () => window.setTimeout(announce, REST);
-  if (document.readyState === "complete") soon();
-  else window.addEventListener("load", soon);
+  opened.then(() => {
+    if (document.readyState === "complete") soon();
+    else window.addEventListener("load", soon);
+  });
 }

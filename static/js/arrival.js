@@ -1,6 +1,6 @@
 // A page that was fetched ahead says that it is open now. The server reserves its case, or names the page to go to instead:
 // another case has become more urgent, another reader was quicker, or something on this page has changed since.
-import { painted } from "./painted.js";
+import { painted } from "./shown.js";
 
 // As long as a signature can be taken back.
 const NOTE_SECONDS = 15;

@@ -5,7 +5,7 @@
 import { Compare } from "./viewer/compare.js";
 import { Measure } from "./viewer/measure.js";
 import { fit, makePane, photoOf, pixelForPixel, source, zoomBy } from "./viewer/pane.js";
-import { painted } from "./painted.js";
+import { painted } from "./shown.js";
 import { isTyping, mayAct } from "./shortcuts.js";
 
 const heat = { on: false, strength: 0.7, condition: "" };

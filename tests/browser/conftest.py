@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
 from accounts.models import User
-from tests import chromium
+from tests import chromium, sessions
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -57,14 +55,8 @@ def browse_as(context: BrowserContext, live_server, complaints: list[str]) -> Ca
     """browse_as(person) -> a page of the live server on which that person is signed in; use `goto("/…")`."""
 
     def _browse_as(person: User) -> Page:
-        session = SessionStore()
-        session[SESSION_KEY] = str(person.pk)
-        session[BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"
-        session[HASH_SESSION_KEY] = person.get_session_auth_hash()
-        session.save()
-        context.add_cookies(
-            [{"name": django_settings.SESSION_COOKIE_NAME, "value": session.session_key, "url": live_server.url}]
-        )
+        key = sessions.key_for(person)
+        context.add_cookies([{"name": django_settings.SESSION_COOKIE_NAME, "value": key, "url": live_server.url}])
         return context.new_page()
 
     return _browse_as

@@ -3,12 +3,14 @@
 import re
 
 import pytest
+from django.conf import settings
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from accounts.models import Clinic
 from accounts.roles import Role
 from cases.models import Case, CaseState, FirstOpinion, Read, ReadDraft
+from tests import sessions
 from tests.browser.test_doctor_pages import arrived, opened, waiting
 from tests.cast import make_person
 
@@ -110,31 +112,20 @@ def test_two_doctors_get_different_cases_and_see_each_other(blind, browse_as, co
     page.goto(reverse("worklist_next"))
     arrived(page, first)
     other_context = page.context.browser.new_context(viewport={"width": 1440, "height": 900})
-    other_context.add_cookies(_session(colleague, page))
+    origin = page.url.split("/cases/")[0]
+    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": sessions.key_for(colleague), "url": origin}
+    other_context.add_cookies([cookie])
     other = other_context.new_page()
-    other.goto(page.url.split("/cases/")[0] + reverse("worklist_next"))
+    other.goto(origin + reverse("worklist_next"))
     arrived(other, second)
     opened(page, second)
     expect(page.get_by_text("Dr. Vera Colleague is reading this case")).to_be_visible()
     # Who leaves lets the case go.
-    other.goto(page.url.split("/cases/")[0] + reverse("worklist"))
+    other.goto(origin + reverse("worklist"))
     expect(other.locator("h1")).to_have_text("Worklist")
     page.reload()
     expect(page.get_by_text("is reading this case")).to_have_count(0)
     other_context.close()
-
-
-def _session(person, page):
-    from django.conf import settings
-    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-    from django.contrib.sessions.backends.db import SessionStore
-
-    session = SessionStore()
-    session[SESSION_KEY] = str(person.pk)
-    session[BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"
-    session[HASH_SESSION_KEY] = person.get_session_auth_hash()
-    session.save()
-    return [{"name": settings.SESSION_COOKIE_NAME, "value": session.session_key, "url": page.url.split("/cases/")[0]}]
 
 
 def test_photos_wanted_and_retaken(blind, browse_as, tmp_path):
