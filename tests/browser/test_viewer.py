@@ -3,10 +3,12 @@
 import io
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from django.core.signals import request_started
 from django.urls import reverse
 from django.utils import timezone
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from cases import intake, lifecycle
@@ -178,6 +180,35 @@ def test_beside_and_over_an_earlier_visit(alma, browse_as):
     page.wait_for_function("plain => !(" + COLOUR_DIFFERS + ")", arg=plain)
     page.keyboard.press("v")
     expect(page.locator("#panel-compare")).to_be_hidden()
+
+
+SETTLED_MS = 1500  # the photos have come, and the viewer has taken its new size
+
+
+def test_a_whole_photo_stays_whole_when_its_place_changes(alma, browse_as):
+    case = second_visit(alma)
+    page = live(opened(browse_as(alma.doctor), case))
+    canvas = page.locator("[data-stage-main] canvas")
+    page.wait_for_timeout(500)
+    before = canvas.screenshot()
+    page.keyboard.press("v")
+    expect(page.locator("[data-stage-second]")).to_be_visible()
+    page.wait_for_timeout(SETTLED_MS)
+    page.keyboard.press("v")
+    expect(page.locator("[data-stage-second]")).to_be_hidden()
+    page.wait_for_timeout(SETTLED_MS)
+    assert apart(canvas.screenshot(), before) < 2
+    page.set_viewport_size({"width": 1000, "height": 900})
+    page.wait_for_timeout(SETTLED_MS)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.wait_for_timeout(SETTLED_MS)
+    assert apart(canvas.screenshot(), before) < 2
+
+
+def apart(one: bytes, other: bytes) -> float:
+    """How far two pictures of the same size lie apart, in levels of 255 on average."""
+    pixels = [np.asarray(Image.open(io.BytesIO(each)).convert("RGB"), float) for each in (one, other)]
+    return float(np.abs(pixels[0] - pixels[1]).mean())
 
 
 COLOUR_DIFFERS = """(() => { const canvas = document.querySelector("[data-stage-main] canvas");

@@ -64,8 +64,11 @@ export function makePane(element) {
     pane.canvas.style.touchAction = whole ? "pan-y" : "none";
   });
   pane.addHandler("after-resize", () => {
-    width = element.clientWidth;
-    if (whole && pane.world.getItemCount()) pane.viewport.goHome(true);
+    // Not at once: OpenSeadragon has yet to carry the zoom over to the new size.
+    window.queueMicrotask(() => {
+      width = element.clientWidth;
+      if (whole && pane.world.getItemCount()) pane.viewport.goHome(true);
+    });
   });
   return pane;
 }
