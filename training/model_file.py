@@ -12,8 +12,8 @@ from django.db.models import Q, Subquery
 from accounts.access import can
 from accounts.models import Clinic, User
 from accounts.roles import Capability
-from cases import rescoring
 from cases.numbers import Number
+from cases.prediction import rescoring
 from inference import promotion
 from inference.models import Activation, Comparison, ModelState, ModelVersion
 from training import access, agreement, snapshots

@@ -12,8 +12,9 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.doors import requires
 from accounts.middleware import clinic_of
 from accounts.roles import Capability
-from cases import access, rescoring
+from cases import access
 from cases.models import Case, Rescoring
+from cases.prediction import rescoring
 from cases.views.doors import find, signed_in_person
 from inference.models import ModelVersion
 

@@ -9,11 +9,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import Clinic, User
-from cases import rescoring, targets
 from cases.figures import drift
 from cases.figures.evidence import photos_asked
 from cases.figures.scope import Scope
 from cases.models import CaseState
+from cases.prediction import rescoring
+from cases.worklist import targets
 from inference.models import ModelState, ModelVersion
 from skinclinic.start.card import Card, Fact, Part, capped
 from training import access as training_access

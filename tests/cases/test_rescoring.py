@@ -9,7 +9,7 @@ from django.db import IntegrityError
 from django.urls import reverse
 from django.utils import timezone
 
-from cases import opinions, predictions, reads, rescoring, tasks
+from cases import tasks
 from cases.models import (
     Case,
     Condition,
@@ -21,6 +21,8 @@ from cases.models import (
     RescoringState,
     SecondLook,
 )
+from cases.prediction import asking, computing, opinions, rescoring
+from cases.reading import reads
 from inference import registry
 from inference.bundle import BundleError
 from inference.models import ModelState, ModelVersion
@@ -35,7 +37,7 @@ pytestmark = pytest.mark.django_db
 def sent(monkeypatch) -> list[tuple[str, str]]:
     messages: list[tuple[str, str]] = []
     monkeypatch.setattr(
-        "cases.broker.current_app.send_task", lambda task, args, queue, **_: messages.append((task, queue))
+        "cases.jobs.broker.current_app.send_task", lambda task, args, queue, **_: messages.append((task, queue))
     )
     return messages
 
@@ -44,7 +46,7 @@ def sent(monkeypatch) -> list[tuple[str, str]]:
 def engine(monkeypatch) -> FakeEngine:
     fake = FakeEngine(urgent=True, first="MEL")
     monkeypatch.setattr(registry, "engine", lambda version: fake)
-    monkeypatch.setattr(predictions, "_picture", lambda image: type("Picture", (), {"size": (512, 512)}))
+    monkeypatch.setattr(computing, "_picture", lambda image: type("Picture", (), {"size": (512, 512)}))
     return fake
 
 
@@ -121,12 +123,12 @@ def test_it_steps_back_while_a_patient_waits(alma, active, newer, engine):
         signed_case(alma, active)
     live = waiting_case(alma).images.get()
     # A patient's photo comes in while the first one is scored.
-    engine.during = lambda: predictions.request(live)
+    engine.during = lambda: asking.request(live)
     job = finish(rescoring.start(alma.clinic, newer, by="One"))
     assert (job.state, job.done) == (RescoringState.RUNNING, 1)
     assert rescoring.work(job.id) == 0
     engine.during = lambda: None
-    predictions.run(Prediction.objects.get(image=live).id)
+    computing.run(Prediction.objects.get(image=live).id)
     assert finish(job).state == RescoringState.DONE
     assert job.done == 3
 

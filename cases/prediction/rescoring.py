@@ -1,0 +1,292 @@
+"""Signed cases scored again by another model: in the background, without a trace in what readers see.
+
+Photos are taken in the order of their ids, one after the other; between two of them the worker looks whether a
+patient waits, and if so leaves the rest for later. So nobody waits longer than one photo takes. The row keeps how far
+it has come: a worker that dies, or a cancellation and a new start, costs one photo.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.utils import timezone
+
+from accounts.models import Clinic, User
+from cases import access
+from cases.jobs import broker, leases
+from cases.models import Case, CaseState, Consent, LesionImage, Prediction, PredictionState
+from cases.models.rescoring import Rescoring, RescoringState, SecondLook
+from cases.numbers import Number
+from cases.prediction import asking, computing, opinions
+from cases.worklist import listing
+from inference import registry
+from inference.bundle import BundleError
+from inference.models import ModelState, ModelVersion
+
+log = structlog.get_logger(__name__)
+
+TASK = "cases.tasks.rescore"
+QUEUE = "background"
+# One message works for so long; beat sends the next one.
+STRETCH_SECONDS = 10.0
+_LEASE = timedelta(seconds=60)  # a photo takes a second at most
+
+
+def eligible(clinic: Clinic) -> QuerySet[LesionImage]:
+    """The photos of signed cases whose patients allow the AI to look at them."""
+    return LesionImage.objects.filter(
+        case__clinic=clinic,
+        case__state=CaseState.SIGNED,
+        case__lesion__patient__ai_consent=Consent.GRANTED,
+        removed_at__isnull=True,
+    )
+
+
+def unscored(clinic: Clinic, version: ModelVersion | UUID) -> QuerySet[LesionImage]:
+    scored = Prediction.every.filter(image=OuterRef("pk"), model_version=version, state=PredictionState.DONE)
+    return eligible(clinic).filter(~Exists(scored))
+
+
+@transaction.atomic
+def start(clinic: Clinic, version: ModelVersion, *, by: str) -> Rescoring:
+    """Has the clinic's signed cases scored by `version`; what it has scored before is not scored again."""
+    job, created = Rescoring.objects.get_or_create(
+        clinic=clinic,
+        model_version=version,
+        state=RescoringState.RUNNING,
+        defaults={"by": by, "total": unscored(clinic, version).count()},
+    )
+    if created:
+        broker.tell_on_commit(TASK, job.id, QUEUE)
+    return job
+
+
+def cancel(job: Rescoring) -> bool:
+    """Ends it after the photo that is scored just now; what was scored stays. False if it has ended by itself."""
+    return _end(Rescoring.objects.filter(id=job.id), RescoringState.CANCELLED)
+
+
+def work(job_id: UUID, seconds: float = STRETCH_SECONDS) -> int:
+    """Scores photos until the time is over, a patient waits, or all is done; returns how many it looked at."""
+    job = _claim(job_id)
+    if job is None:
+        return 0
+    mine = Rescoring.objects.filter(id=job.id, claim_token=job.claim_token)
+    try:
+        registry.engine(job.model_version)
+    except BundleError as error:
+        _end(mine, RescoringState.FAILED, reason=str(error)[:300])
+        return 0
+    until, looked_at = time.monotonic() + seconds, 0
+    while time.monotonic() < until and not a_patient_waits():
+        image = _next(job)
+        if image is None:
+            _end(mine, RescoringState.DONE)
+            return looked_at
+        scored = _score(image, job.model_version)
+        job.cursor, looked_at = image.id, looked_at + 1
+        if not mine.update(
+            cursor=image.id,
+            done=F("done") + 1,
+            refused=F("refused") + int(not scored),
+            lease_until=timezone.now() + _LEASE,
+        ):
+            return looked_at  # cancelled
+    mine.update(claim_token=None, lease_until=None)
+    return looked_at
+
+
+def sweep() -> int:
+    """Sends every job on that nobody works on; returns their number."""
+    free = Rescoring.objects.filter(state=RescoringState.RUNNING).filter(_free())
+    return sum(broker.tell(TASK, job_id, QUEUE) for job_id in free.values_list("id", flat=True))
+
+
+def a_patient_waits() -> bool:
+    """Whether a prediction that somebody looks for is queued."""
+    return Prediction.objects.filter(state=PredictionState.QUEUED).exists()
+
+
+def _claim(job_id: UUID) -> Rescoring | None:
+    token = uuid4()
+    changed = (
+        Rescoring.objects.filter(id=job_id, state=RescoringState.RUNNING)
+        .filter(_free())
+        .update(claim_token=token, lease_until=timezone.now() + _LEASE)
+    )
+    if not changed:
+        return None
+    return Rescoring.objects.select_related("model_version", "clinic").filter(id=job_id, claim_token=token).first()
+
+
+def _free() -> Q:
+    return Q(lease_until__isnull=True) | leases.ended(timezone.now(), _LEASE)
+
+
+def _next(job: Rescoring) -> LesionImage | None:
+    photos = unscored(job.clinic, job.model_version).order_by("id")
+    return photos.filter(id__gt=job.cursor).first() if job.cursor else photos.first()
+
+
+def _score(image: LesionImage, version: ModelVersion) -> bool:
+    """One silent prediction, here and now; False where it has no result, and the row says why."""
+    try:
+        prediction = asking.request_silently(image, version)
+        computing.run(prediction.id)
+    except Exception:
+        # One photo that breaks the engine must not end the job; its row says `failed`, the log says why.
+        log.exception("rescoring_failed", image=str(image.id))
+        return False
+    return Prediction.every.filter(id=prediction.id, state=PredictionState.DONE).exists()
+
+
+def _end(jobs: QuerySet[Rescoring], state: RescoringState, **fields: Any) -> bool:
+    return bool(
+        jobs.filter(state=RescoringState.RUNNING).update(
+            state=state, finished_at=timezone.now(), claim_token=None, lease_until=None, **fields
+        )
+    )
+
+
+# --- What a new model would flag -------------------------------------------------------------------------------
+
+
+def _flags_anew(
+    person: access.Person, clinic: Clinic, version: ModelVersion | UUID
+) -> tuple[QuerySet[Case], QuerySet[Prediction]]:
+    """The clinic's signed cases that `version` alone would flag urgent, and what it flags one for, likeliest first."""
+    urgent = Prediction.every.filter(
+        image__case=OuterRef("pk"),
+        image__removed_at__isnull=True,
+        model_version=version,
+        state=PredictionState.DONE,
+        urgent=True,
+    ).order_by("-malignant_probability")
+    found = access.cases(person).filter(
+        Exists(urgent),
+        clinic=clinic,
+        state=CaseState.SIGNED,
+        flagged_by_ai=False,
+        lesion__patient__ai_consent=Consent.GRANTED,
+    )
+    return found, urgent
+
+
+def newly_flagged(person: access.Person, clinic: Clinic, version: ModelVersion) -> QuerySet[Case]:
+    """The clinic's signed cases that `version` would flag urgent and no model has flagged; the likeliest first.
+
+    Each has the `malignant_probability` and `ranking` of the photo that it would be flagged for, `looks` (its
+    SecondLook, if any, in a list) and what `worklist.conclusion` needs.
+    """
+    found, urgent = _flags_anew(person, clinic, version)
+    looks = SecondLook.objects.filter(model_version=version).select_related("by")
+    return (
+        listing.with_conclusion(found)
+        .annotate(
+            malignant_probability=Subquery(urgent.values("malignant_probability")[:1]),
+            ranking=Subquery(urgent.values("probabilities")[:1]),
+            looked_at=Subquery(looks.filter(case=OuterRef("pk")).values("at")[:1]),
+        )
+        .select_related("lesion__patient")
+        .prefetch_related(Prefetch("second_looks", looks, to_attr="looks"))
+        .order_by(F("looked_at").asc(nulls_first=True), "-malignant_probability", "id")
+    )
+
+
+def to_look_at(person: access.Person, clinic: Clinic) -> QuerySet[Case]:
+    """The clinic's signed cases that a model in use or on trial would flag and that nobody has looked at since."""
+    return access.cases(person).filter(
+        Exists(_flags_unseen().filter(image__case=OuterRef("pk"))),
+        clinic=clinic,
+        state=CaseState.SIGNED,
+        flagged_by_ai=False,
+        lesion__patient__ai_consent=Consent.GRANTED,
+    )
+
+
+def flagging(person: access.Person, clinic: Clinic) -> ModelVersion | None:
+    """The newest of the models that flag any of the cases `to_look_at`."""
+    flags = _flags_unseen().filter(image__case__in=to_look_at(person, clinic)).order_by("-model_version__created_at")
+    newest = flags.select_related("model_version").first()
+    return newest.model_version if newest else None
+
+
+def _flags_unseen() -> QuerySet[Prediction]:
+    seen = SecondLook.objects.filter(case=OuterRef("image__case"), model_version=OuterRef("model_version"))
+    return Prediction.every.filter(
+        ~Exists(seen),
+        image__removed_at__isnull=True,
+        model_version__state__in=[ModelState.CANDIDATE, ModelState.SHADOW, ModelState.ACTIVE],
+        state=PredictionState.DONE,
+        urgent=True,
+    )
+
+
+@dataclass(frozen=True)
+class Flagged:
+    """One case that a new model would flag urgent, as a list shows it."""
+
+    case: Case
+    malignant_percent: str
+    condition: str  # the new model's first
+    conclusion: str  # what the case was signed as
+    look: SecondLook | None
+
+
+def rows(found: Iterable[Case]) -> list[Flagged]:
+    """Rows of cases from `newly_flagged`."""
+    names = opinions.condition_names()
+    return [_row(case, names) for case in found]
+
+
+def _row(case: Any, names: dict[str, str]) -> Flagged:
+    code = case.ranking[0][0]
+    return Flagged(
+        case=case,
+        malignant_percent=opinions.percent(case.malignant_probability),
+        condition=names.get(code, code),
+        conclusion=listing.conclusion(case),
+        look=case.looks[0] if case.looks else None,
+    )
+
+
+def look_at(case: Case, version: ModelVersion, by: User) -> SecondLook:
+    """Ticks a case off; whoever did so first stays named."""
+    look, _created = SecondLook.objects.get_or_create(case=case, model_version=version, defaults={"by": by})
+    return look
+
+
+def look_again(case: Case, version: ModelVersion) -> None:
+    """Takes the tick back, which the audit log remembers."""
+    for look in SecondLook.objects.filter(case=case, model_version=version):
+        look.delete()
+
+
+def numbers(person: access.Person, clinic: Clinic, version: ModelVersion | UUID) -> dict[str, Number]:
+    """What is left to score, and how many cases wait for a second look, as columns of whichever query asks for them."""
+    flagged, _urgent = _flags_anew(person, clinic, version)
+    looks = SecondLook.objects.filter(case=OuterRef("pk"), model_version=version)
+    return {
+        "unscored": Number(unscored(clinic, version).values("pk")),
+        "flagged": Number(flagged.order_by().values("pk")),
+        "flagged_unseen": Number(flagged.filter(~Exists(looks)).order_by().values("pk")),
+    }
+
+
+def context(
+    person: access.Person, clinic: Clinic, version: ModelVersion, counted: dict[str, int] | None = None
+) -> dict[str, Any]:
+    """What pages show of it: the newest job, and the `numbers`, `counted` where the page has asked for them already."""
+    job = Rescoring.objects.filter(clinic=clinic, model_version=version).first()
+    known: Any = counted or Clinic.objects.values(**numbers(person, clinic, version)).get(id=clinic.id)
+    return {
+        "rescoring": job,
+        "rescoring_percent": round(100 * min(job.done, job.total) / job.total) if job and job.total else 100,
+        **known,
+    }
