@@ -13,8 +13,7 @@ from cases.figures import drift
 from cases.figures.evidence import photos_asked
 from cases.figures.scope import Scope
 from cases.models import CaseState
-from cases.prediction import rescoring
-from cases.worklist import targets
+from cases.worklist import second_looks, targets
 from inference.models import ModelState, ModelVersion
 from skinclinic.start.card import Card, Fact, Part, capped
 from training import access as training_access
@@ -27,7 +26,7 @@ DRIFT_DAYS, DRIFT_PHOTOS = 28, 1000
 def counted(person: User, clinic: Clinic) -> dict[str, QuerySet]:
     return {
         "overdue": targets.overdue(clinic),
-        "flagged": rescoring.to_look_at(person, clinic),
+        "flagged": second_looks.to_look_at(person, clinic),
         "candidates": ModelVersion.objects.filter(state=ModelState.CANDIDATE),
         "trainings": training_access.runs(person).filter(state__in=PENDING),
     }

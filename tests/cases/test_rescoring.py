@@ -23,6 +23,7 @@ from cases.models import (
 )
 from cases.prediction import asking, computing, opinions, rescoring
 from cases.reading import reads
+from cases.worklist import second_looks
 from inference import registry
 from inference.bundle import BundleError
 from inference.models import ModelState, ModelVersion
@@ -223,9 +224,9 @@ def flagged(alma, active, newer) -> Case:
 
 
 def test_it_lists_what_would_be_flagged_now_the_likeliest_first(alma, flagged, newer):
-    found = list(rescoring.newly_flagged(alma.lead, alma.clinic, newer))
+    found = list(second_looks.newly_flagged(alma.lead, alma.clinic, newer))
     assert (len(found), found[0]) == (2, flagged)
-    row = rescoring.rows(found)[0]
+    row = second_looks.rows(found)[0]
     assert row.malignant_percent == opinions.percent(0.9)
     assert (row.condition, row.conclusion, row.look) == ("Melanoma", "Melanocytic nevus", None)
 
@@ -234,7 +235,7 @@ def test_a_consent_taken_back_takes_the_case_off(alma, flagged, newer):
     patient = flagged.lesion.patient
     patient.ai_consent = Consent.REFUSED
     patient.save()
-    assert flagged not in rescoring.newly_flagged(alma.lead, alma.clinic, newer)
+    assert flagged not in second_looks.newly_flagged(alma.lead, alma.clinic, newer)
 
 
 def test_a_look_is_ticked_off_with_who_and_when_and_can_be_taken_back(alma, flagged, newer, sign_in):
@@ -246,8 +247,8 @@ def test_a_look_is_ticked_off_with_who_and_when_and_can_be_taken_back(alma, flag
     shown = client.get(reverse("rescored_cases", args=[newer.id])).content.decode()
     assert alma.lead.name in shown
     # What is looked at goes to the end.
-    assert list(rescoring.newly_flagged(alma.lead, alma.clinic, newer))[-1] == flagged
-    assert rescoring.context(alma.lead, alma.clinic, newer)["flagged_unseen"] == 1
+    assert list(second_looks.newly_flagged(alma.lead, alma.clinic, newer))[-1] == flagged
+    assert second_looks.context(alma.lead, alma.clinic, newer)["flagged_unseen"] == 1
     client.post(address, {"undo": "1"})
     assert not SecondLook.objects.exists()
     assert LogEntry.objects.filter(content_type__model="secondlook").count() == 2
@@ -268,8 +269,8 @@ def test_the_pages_are_for_the_leads_of_the_clinic(alma, brno, flagged, newer, s
 def test_the_start_pages_address_leads_to_the_newest_model_that_flags_a_case_unseen(alma, flagged, newer, sign_in):
     client, address = sign_in(alma.lead), reverse("rescored_newest")
     assert client.get(address).url == reverse("rescored_cases", args=[newer.id])
-    for case in rescoring.newly_flagged(alma.lead, alma.clinic, newer):
-        rescoring.look_at(case, newer, alma.lead)
+    for case in second_looks.newly_flagged(alma.lead, alma.clinic, newer):
+        second_looks.look_at(case, newer, alma.lead)
     done = client.get(address, follow=True)
     assert done.redirect_chain[-1][0] == reverse("model_list")
     assert "has been looked at" in done.content.decode()

@@ -201,8 +201,8 @@ def test_no_code_goes_round_the_manager():
         "cases/prediction/asking.py",  # what is asked for
         "cases/prediction/queue.py",  # who works on it
         "cases/prediction/computing.py",  # what a worker says of it
-        "cases/prediction/rescoring.py",  # signed cases that a new model would flag, for leads
-        "cases/worklist/rescoring.py",  # signed cases that a new model would flag, for leads
+        "cases/prediction/rescoring.py",  # signed cases scored again
+        "cases/worklist/second_looks.py",  # signed cases that a new model would flag, for leads
         "skinclinic/metrics.py",  # counts, without a case
         "training/agreement.py",  # counts, without a case
         "training/snapshots.py",  # what a signed read saw, whatever it is now
