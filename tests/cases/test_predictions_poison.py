@@ -14,8 +14,8 @@ from cases.models import Prediction, PredictionState
 from cases.photo import intake
 from cases.prediction import computing, queue
 from inference import registry
+from tests.cases.asked import expire
 from tests.cases.models import FakeEngine, registered_model
-from tests.cases.test_predictions import expire
 from tests.cases.test_predictions_worker import database_url
 from tests.cast import make_case, photo
 
