@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.models import ApiToken, Clinic, Membership, User
 from accounts.roles import Role
 from cases.models import BodySite, Case, Consent, Lesion, Patient
-from cases.patients import name_key
+from cases.record.patients import name_key
 
 _SITES = list(BodySite)
 

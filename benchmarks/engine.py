@@ -21,8 +21,8 @@ from django.conf import settings
 from benchmarks.machine import ROOT
 from benchmarks.measuring import figure, ratios, verdict
 from benchmarks.options import Options
-from cases.demo import drawing
-from cases.photo.picture import UPRIGHT_SIDE
+from cases.pixels import drawing
+from cases.pixels.picture import UPRIGHT_SIDE
 from inference.answers import Answers
 from inference.bundle import KERAS_FILE, Bundle
 from inference.engine import Engine

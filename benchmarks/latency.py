@@ -88,7 +88,7 @@ def _floor() -> Callable[[bytes], float]:
     """A function that decodes a photo, asks the network, and says how many seconds that took."""
     from django.conf import settings
 
-    from cases.photo.picture import UPRIGHT_SIDE
+    from cases.pixels.picture import UPRIGHT_SIDE
     from inference.answers import UNANSWERED
     from inference.bundle import Bundle
     from inference.engine import Engine

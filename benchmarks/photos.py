@@ -5,7 +5,7 @@ import struct
 import numpy as np
 from PIL import Image
 
-from cases.demo import drawing
+from cases.pixels import drawing
 
 # As phones and the usual teaching sets (600 x 450) have them.
 SMALL = (600, 450, 76_000)

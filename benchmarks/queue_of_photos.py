@@ -9,8 +9,10 @@ from django.utils import timezone
 from benchmarks import photos
 from benchmarks.clinic import Desk, drafts
 from benchmarks.results import stored
-from cases import broker, intake, queue
+from cases.jobs import broker
 from cases.models import Case, LesionImage, Prediction, PredictionState
+from cases.photo import intake
+from cases.prediction import queue
 from inference import registry
 
 FILES, UPLOADS = 4, 24

@@ -21,29 +21,29 @@ from benchmarks.stopwatch import Stopwatch
 # (name, photo)
 SIZES = (("76 KB", photos.SMALL), ("12 megapixels", photos.LARGE))
 WEB = (
-    ("photo: metadata dropped", ("cases/photo/jpeg.py", "cases/photo/chunked.py")),
-    ("photo: decoded", ("cases/photo/decoding.py:decoded",)),
-    ("photo: scaled, turned, colours", ("cases/photo/picture.py:_upright", "cases/photo/decoding.py:shrunk")),
-    ("photo: quality score", ("cases/photo/quality.py", "cases/photo/remarks.py")),
-    ("photo: perceptual hash", ("cases/photo/likeness.py",)),
-    ("photo: two JPEGs encoded", ("cases/photo/decoding.py:as_jpeg",)),
-    ("files written and flushed", ("cases/storage.py", "django/core/files/storage/")),
-    ("form parsed", ("django/http/multipartparser.py", "django/core/files/uploadhandler.py", "cases/uploads.py")),
-    ("message sent", ("cases/broker.py",)),
+    ("photo: metadata dropped", ("cases/pixels/jpeg.py", "cases/pixels/chunked.py")),
+    ("photo: decoded", ("cases/pixels/decoding.py:decoded",)),
+    ("photo: scaled, turned, colours", ("cases/pixels/picture.py:_upright", "cases/pixels/decoding.py:shrunk")),
+    ("photo: quality score", ("cases/pixels/quality.py", "cases/pixels/remarks.py")),
+    ("photo: perceptual hash", ("cases/pixels/likeness.py",)),
+    ("photo: two JPEGs encoded", ("cases/pixels/decoding.py:as_jpeg",)),
+    ("files written and flushed", ("cases/photo/storage.py", "django/core/files/storage/")),
+    ("form parsed", ("django/http/multipartparser.py", "django/core/files/uploadhandler.py", "cases/photo/uploads.py")),
+    ("message sent", ("cases/jobs/broker.py",)),
     ("audit log", ("auditlog/receivers.py", "auditlog/models.py")),
     ("token", ("knox/", "accounts/authentication.py")),
     ("requests counted", ("accounts/throttling.py",)),
     ("answer written", ("cases/api/views.py:answer",)),
     ("database", ("django/db/",)),
-    ("digest, rest of intake", ("cases/intake.py",)),
+    ("digest, rest of intake", ("cases/photo/intake.py",)),
 )
 WORKER = (
     ("network", ("onnxruntime/",)),
-    ("upright copy read and decoded", ("cases/predictions.py:_picture",)),
+    ("upright copy read and decoded", ("cases/prediction/computing.py:_picture",)),
     ("scaled to the network's size", ("inference/preprocessing.py",)),
     ("thresholds, answer set, novelty", ("inference/",)),
-    ("claim", ("cases/queue.py",)),
-    ("result stored", ("cases/predictions.py:_store",)),
+    ("claim", ("cases/prediction/queue.py",)),
+    ("result stored", ("cases/prediction/computing.py:_store",)),
 )
 WEB_REST, WORKER_REST = "Django and REST framework around it", "the rest"
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -115,7 +115,8 @@ def _stages(token: str, work: list[tuple[UUID, bytes]]) -> dict[str, dict[str, f
     """Seconds by stage of the requests and of the tasks, in this process."""
     from unittest import mock
 
-    from cases import broker, tasks
+    from cases import tasks
+    from cases.jobs import broker
     from skinclinic.wsgi import application
 
     web, worker = Stopwatch(WEB, WEB_REST), Stopwatch(WORKER, WORKER_REST)

@@ -22,8 +22,8 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from cases import leases
 from cases.errors import Refused
+from cases.jobs import leases
 from cases.models import KeptAnswer
 
 KEPT = timedelta(hours=24)

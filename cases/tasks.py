@@ -3,17 +3,18 @@
 from uuid import UUID
 
 from celery import shared_task
-from django.core.cache import cache
-from django.utils import timezone
 
-from cases import catching_up, escalation, idempotency, intake, notification_mail, predictions, queue, rescoring
-
-HEARTBEAT_KEY = "worker-heartbeat"
+from cases import idempotency
+from cases.jobs import heartbeat
+from cases.notifications import mail
+from cases.photo import intake
+from cases.prediction import catching_up, computing, queue, rescoring
+from cases.worklist import escalation
 
 
 @shared_task
 def predict(prediction_id: str) -> None:
-    predictions.run(UUID(prediction_id))
+    computing.run(UUID(prediction_id))
 
 
 @shared_task
@@ -30,12 +31,12 @@ def rescore(rescoring_id: str) -> None:
 
 @shared_task
 def send_mail(event: str) -> None:
-    notification_mail.send_event(event)
+    mail.send_event(event)
 
 
 @shared_task
 def sweep_mail() -> None:
-    notification_mail.sweep()
+    mail.sweep()
 
 
 @shared_task
@@ -55,5 +56,4 @@ def sweep_orphans() -> None:
 
 @shared_task
 def record_heartbeat() -> None:
-    """Sent by beat, carried out by a worker: its age says that both, and the broker between them, are alive."""
-    cache.set(HEARTBEAT_KEY, timezone.now(), timeout=None)
+    heartbeat.record()

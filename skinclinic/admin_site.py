@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from cases.today import figures
+from cases.worklist.today import figures
 from skinclinic.admin_rules import HouseRules
 
 

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.http.request import validate_host
 
-from cases import files
+from cases.photo import files
 
 LEAST_FREE_MEGABYTES = 1000
 _Apps = Sequence[AppConfig] | None
@@ -60,7 +60,7 @@ def photos_are_private(app_configs: _Apps, **_: Any) -> list[CheckMessage]:
 
 @register()
 def photos_are_served_by_somebody(app_configs: _Apps, **_: Any) -> list[CheckMessage]:
-    """PHOTOS_SERVED_BY and where the photos are must go together (cases/files.py)."""
+    """PHOTOS_SERVED_BY and where the photos are must go together (cases/photo/files.py)."""
     by, bucket = settings.PHOTOS_SERVED_BY, settings.S3_BUCKET
     if by not in (files.APP, files.NGINX, files.STORAGE):
         return [Error(f"PHOTOS_SERVED_BY is {by}.", hint="Set it to app, nginx or storage.", id="skinclinic.E006")]

@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from cases import queue
-from cases.tasks import HEARTBEAT_KEY
+from cases.jobs import heartbeat
+from cases.prediction import queue
 from inference import registry
 from inference.bundle import SPEC_FILE
 
@@ -87,7 +87,7 @@ def _model() -> bool:
 
 def _worker() -> bool:
     try:
-        seen = cache.get(HEARTBEAT_KEY)
+        seen = cache.get(heartbeat.KEY)
     except Exception:
         # The cache is the broker's server: its client's errors mean that it is gone.
         return False

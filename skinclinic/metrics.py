@@ -23,8 +23,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from cases import queue
 from cases.models import Prediction, PredictionState
+from cases.prediction import queue
 from skinclinic import health
 
 log = structlog.get_logger(__name__)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.access import can
 from accounts.models import User
 from accounts.roles import Capability
-from cases import notifications
+from cases.notifications import inbox
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,6 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "current_clinic": clinic,
         "clinics": list({membership.clinic for membership in user.held_memberships}),
         # Counted by those pages alone that show it: a part of a page does not.
-        "unread": SimpleLazyObject(lambda: notifications.unread(user)),
+        "unread": SimpleLazyObject(lambda: inbox.unread(user)),
         "can": {str(capability) for membership in here for capability in membership.capabilities},
     }

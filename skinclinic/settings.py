@@ -340,19 +340,19 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = VAR / "static"
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(VAR / "media")))
-# Photos in S3-compatible storage instead; credentials by boto3's own variables (cases/object_storage.py).
+# Photos in S3-compatible storage instead; credentials by boto3's own variables (cases/photo/object_storage.py).
 S3_BUCKET = env.str("S3_BUCKET", default="")
 AWS_REGION = env.str("AWS_REGION", default="") or "us-east-1"
 S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="").rstrip("/")
 # Where browsers reach the same storage; only for PHOTOS_SERVED_BY=storage.
 S3_PUBLIC_URL = env.str("S3_PUBLIC_URL", default="").rstrip("/") or S3_ENDPOINT_URL
-# Who sends a photo's bytes once a door has let the person in: app, nginx or storage (cases/files.py).
+# Who sends a photo's bytes once a door has let the person in: app, nginx or storage (cases/photo/files.py).
 PHOTOS_SERVED_BY = env.str("PHOTOS_SERVED_BY", default="app")
 if PHOTOS_SERVED_BY == "storage":
     CONTENT_SECURITY_POLICY["DIRECTIVES"]["img-src"].append(S3_PUBLIC_URL)
 STORAGES = {
     "default": {
-        "BACKEND": "cases.object_storage.ObjectStorage",
+        "BACKEND": "cases.photo.object_storage.ObjectStorage",
         "OPTIONS": {
             "bucket": S3_BUCKET,
             "endpoint": S3_ENDPOINT_URL,
@@ -361,21 +361,21 @@ STORAGES = {
         },
     }
     if S3_BUCKET
-    else {"BACKEND": "cases.storage.DurableFileSystemStorage"},
+    else {"BACKEND": "cases.photo.storage.DurableFileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 # Photos are patient data: the owner alone reads them on disk.
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 FILE_UPLOAD_HANDLERS = [
-    "cases.uploads.SizeLimitHandler",
+    "cases.photo.uploads.SizeLimitHandler",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "cases.uploads.SpoolHandler",
+    "cases.photo.uploads.SpoolHandler",
 ]
 FILE_UPLOAD_TEMP_DIR = env.str("UPLOAD_TEMP_DIR", default="") or None
 WHITENOISE_MANIFEST_STRICT = False
 
-# Limits on a photo, enforced before it is decoded (cases/intake.py).
+# Limits on a photo, enforced before it is decoded (cases/photo/intake.py).
 PHOTO_MAX_BYTES = env.int("PHOTO_MAX_MEGABYTES", default=40) * 1024 * 1024
 PHOTO_MAX_PIXELS = env.int("PHOTO_MAX_MEGAPIXELS", default=100) * 1_000_000
 PHOTO_MIN_SIDE = env.int("PHOTO_MIN_SIDE", default=200)
@@ -390,7 +390,7 @@ EVALUATION_DATA_DIR = env.str("EVALUATION_DATA_DIR", default="")
 # Photos that leads may have a model learn from, beside their signed cases; laid out in the same way.
 TRAINING_DATA_DIR = env.str("TRAINING_DATA_DIR", default="")
 
-# --- Predictions (cases/predictions.py) ---------------------------------------------------------------
+# --- Predictions (cases/prediction/) ------------------------------------------------------------------
 PREDICTION_LEASE_SECONDS = env.int("PREDICTION_LEASE_SECONDS", default=60)
 PREDICTION_MAX_ATTEMPTS = 3
 

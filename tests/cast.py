@@ -11,9 +11,10 @@ from typing import Any
 
 from accounts.models import Clinic, Membership, User
 from accounts.roles import Role
-from cases import conditions, lifecycle, patients
-from cases.demo import drawing
 from cases.models import BodySite, Case, Consent, Lesion, LesionImage, Patient
+from cases.pixels import drawing
+from cases.record import lifecycle, patients
+from cases.vocabulary import conditions
 
 PASSWORD = "correct-horse-battery"
 _counter = itertools.count(1)

@@ -40,7 +40,7 @@ def _media(settings, tmp_path) -> None:
 def _no_message_of_another_test(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages that no worker takes outlive their test in the broker, and the sweep counts what waits there."""
     if "broker_url" not in request.fixturenames:
-        monkeypatch.setattr("cases.broker.waiting", lambda _queue: 0)
+        monkeypatch.setattr("cases.jobs.broker.waiting", lambda _queue: 0)
 
 
 @pytest.fixture(scope="session", autouse=True)

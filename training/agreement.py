@@ -12,10 +12,10 @@ from uuid import UUID
 import numpy as np
 from django.db.models import Exists, FilteredRelation, Q
 
-from cases import labels
 from cases.models import Prediction, PredictionState
 from cases.models.prediction import PENDING_STATES
 from cases.numbers import Number
+from cases.reading import labels
 from inference.models import ModelVersion
 from inference.statistics import Share, bootstrap, kappa
 from training.access import ClinicIds

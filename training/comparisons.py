@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from cases import leases
+from cases.jobs import leases
 from inference import registry
 from inference.bundle import BundleError
 from inference.models import COMPARISON_PENDING, Comparison, ComparisonState, ModelVersion

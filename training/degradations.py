@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
-from cases.photo import quality
+from cases.pixels import quality
 
 _JPEG_QUALITY = 90
 _SHRUNK_SIDE = 200  # the smallest that intake takes

@@ -12,8 +12,8 @@ from django.db.models import Q, Subquery
 from accounts.access import can
 from accounts.models import Clinic, User
 from accounts.roles import Capability
-from cases import rescoring
 from cases.numbers import Number
+from cases.worklist import second_looks
 from inference import promotion
 from inference.models import Activation, Comparison, ModelState, ModelVersion
 from training import access, agreement, snapshots
@@ -60,7 +60,9 @@ def find(person: User, clinic: Clinic | None, model_id: UUID) -> ModelFile | Non
     """The model with all that its page shows to `person`, who works in `clinic`; None if there is none."""
     of_clinics = access.counted_clinics(person)
     rescored = (
-        rescoring.numbers(person, clinic, model_id) if clinic and can(person, clinic, Capability.RESCORE_CASES) else {}
+        second_looks.numbers(person, clinic, model_id)
+        if clinic and can(person, clinic, Capability.RESCORE_CASES)
+        else {}
     )
     runs = access.runs(person).filter(model_version=model_id)
     wanted = Q(id=model_id) | Q(state__in=[ModelState.ACTIVE, ModelState.SHADOW])
@@ -90,7 +92,7 @@ def find(person: User, clinic: Clinic | None, model_id: UUID) -> ModelFile | Non
         progress=agreement.Progress(version.silent_asked, version.silent_pending, version.silent_failed),
         training_run=Training(version.run_id, version.run_by) if version.run_id else None,
         history=list(version.activations.select_related("replaced")),
-        rescoring=rescoring.context(person, clinic, version, counted) if clinic and counted else None,
+        rescoring=second_looks.context(person, clinic, version, counted) if clinic and counted else None,
         beside_active=_beside(version, active, of_clinics) if active and active != version else None,
     )
 

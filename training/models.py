@@ -7,8 +7,8 @@ from django.utils.translation import gettext_lazy as _
 from uuid6 import uuid7
 
 from accounts.models import Clinic
-from cases.labels import LabelSource
 from cases.models import LesionImage, Patient
+from cases.reading.labels import LabelSource
 from inference.models import ModelVersion
 
 

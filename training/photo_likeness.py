@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from cases.photo import likeness
+from cases.pixels import likeness
 from inference.preprocessing import open_upright
 from training.datasets import DataError, DataSet
 from training.metrics import wilson

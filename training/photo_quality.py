@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from cases.photo import picture, quality
-from cases.photo.errors import PhotoRefused
-from cases.photo.remarks import POOR
+from cases.pixels import picture, quality
+from cases.pixels.errors import PhotoRefused
+from cases.pixels.remarks import POOR
 from inference.preprocessing import open_upright
 from training.datasets import DataError, DataSet, Example
 from training.degradations import DEGRADATIONS, as_sent

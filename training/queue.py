@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from cases import broker
+from cases.jobs import broker
 
 NAME = "training"
 # The file by which `up` is asked to start the training worker (skinclinic/up/parts.py); not set where one always runs.
@@ -15,7 +15,7 @@ WAKE_FILE = "TRAINER_WAKE_FILE"
 
 
 def tell(task: str, row: UUID | str) -> bool:
-    """Sends `task` the id of a row; see cases/broker.py."""
+    """Sends `task` the id of a row; see cases/jobs/broker.py."""
     sent = broker.tell(task, row, NAME)
     if path := os.environ.get(WAKE_FILE):
         with suppress(OSError):

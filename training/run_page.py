@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from cases.labels import LabelSource
+from cases.reading.labels import LabelSource
 from training import queue, runs
 from training.model_page import Table, number
 from training.models import RunState, TrainingRun

@@ -17,8 +17,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Clinic, User
-from cases import leases, notifications
+from cases.jobs import leases
 from cases.models import NotificationKind
+from cases.notifications import telling
 from inference.bundle import NAME
 from inference.models import ModelVersion
 from training import queue
@@ -165,9 +166,7 @@ def finish(run: TrainingRun, state: RunState, **fields: Any) -> bool:
     if ended:
         _tell_next()
         if state == DONE and run.asked_by:
-            notifications.notify(
-                NotificationKind.TRAINING_DONE, model_version=fields["model_version"], people=[run.asked_by]
-            )
+            telling.notify(NotificationKind.TRAINING_DONE, model_version=fields["model_version"], people=[run.asked_by])
     return bool(ended)
 
 

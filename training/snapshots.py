@@ -18,9 +18,9 @@ from django.db import transaction
 from django.db.models import Count, Prefetch, QuerySet
 
 from accounts.models import Clinic
-from cases.labels import LabelSource, Said, label_of
 from cases.models import Case, CaseState, Consent, ImageKind, LesionImage, Outcome, Patient, Prediction, Read
-from cases.predictions import answers_of
+from cases.prediction.computing import answers_of
+from cases.reading.labels import LabelSource, Said, label_of
 from inference.answers import Answers
 from inference.models import ModelVersion
 from training.access import ClinicIds

@@ -19,7 +19,7 @@ class FaultsConfig(AppConfig):
     name = "benchmarks.faults"
 
     def ready(self) -> None:
-        from cases import queue
+        from cases.prediction import queue
         from inference import registry
 
         queue.RESEND_AFTER = timedelta(seconds=3)

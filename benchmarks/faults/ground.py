@@ -246,7 +246,7 @@ class Ground:
 
 def _whole(image: Any, sent: bytes) -> bool:
     """Its three files are there, and the original is the photo that was sent."""
-    from cases.photo.jpeg import without_metadata
+    from cases.pixels.jpeg import without_metadata
 
     try:
         with image.original.open("rb") as file:

@@ -6,9 +6,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from cases import access, lifecycle
+from cases import access
 from cases.admin.record import RecordAdmin, by_patient_or_number, clinic_at
 from cases.models import Case
+from cases.record import lifecycle
 
 EDITABLE = ("requested_urgency", *Case.QUESTIONS, "note")
 

@@ -10,9 +10,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from cases import access, lesions, patients
+from cases import access
 from cases.admin.record import RecordAdmin, by_patient_or_number, clinic_at
 from cases.models import Lesion, Patient
+from cases.record import lesions, patients
 
 OWN_FIELDS = ("mrn", "family_name", "given_name", "birth_date", "sex", "fitzpatrick")
 

@@ -8,10 +8,11 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from cases import access, predictions
+from cases import access
 from cases.admin.record import ReadOnly, RecordAdmin, by_patient_or_number, clinic_at
 from cases.errors import Refused
 from cases.models import Prediction
+from cases.prediction import asking
 
 # An action runs while the browser waits; each row is a few short statements.
 ACTION_LIMIT = 1000
@@ -92,7 +93,7 @@ class PredictionAdmin(ReadOnly, RecordAdmin):
     def retry(self, request: HttpRequest, chosen: QuerySet[Prediction]) -> None:
         def retry(prediction: Prediction) -> bool:
             try:
-                return predictions.retry(prediction) is not None
+                return asking.retry(prediction) is not None
             except Refused as refusal:
                 self.message_user(request, str(refusal), messages.ERROR)
                 return False
@@ -102,7 +103,7 @@ class PredictionAdmin(ReadOnly, RecordAdmin):
     @admin.action(description=_("Run again with the active model"), permissions=["requeue"])
     def run_again(self, request: HttpRequest, chosen: QuerySet[Prediction]) -> None:
         def rerun(prediction: Prediction) -> bool:
-            fresh = predictions.rerun(prediction.image)
+            fresh = asking.rerun(prediction.image)
             return fresh is not None and fresh.is_pending
 
         self._each(request, chosen.select_related("image__case__lesion__patient"), rerun)

@@ -12,9 +12,9 @@ from accounts.access import clinic_ids
 from accounts.audit_history import AuditHistory
 from accounts.models import Clinic, User
 from accounts.roles import Capability
-from cases import patients
 from cases.access import Person
 from cases.models import Patient
+from cases.record import patients
 
 
 class RecordAdmin(AuditHistory):

@@ -12,10 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.roles import Capability
-from cases import access, lifecycle
+from cases import access
 from cases.api.fields import PersonField, RecordField, UrgencyField
 from cases.api.views import RecordViewSet
 from cases.models import Case, CaseState, Urgency
+from cases.record import lifecycle
 
 EXAMPLE = OpenApiExample(
     "A lesion that itches and has grown",

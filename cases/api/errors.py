@@ -12,7 +12,7 @@ from rest_framework.views import exception_handler, set_rollback
 
 from cases import idempotency
 from cases.errors import Conflict, Refused
-from cases.photo.errors import PhotoRefused
+from cases.pixels.errors import PhotoRefused
 from cases.views import photos
 from inference.registry import RegistryError
 

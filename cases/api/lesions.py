@@ -10,10 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.roles import Capability
-from cases import access, lesions
+from cases import access
 from cases.api.fields import RecordField
 from cases.api.views import RecordViewSet
 from cases.models import Lesion
+from cases.record import lesions
 
 EXAMPLE = OpenApiExample(
     "On the left forearm",

@@ -7,10 +7,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.roles import Capability
-from cases import access, outcomes
+from cases import access
 from cases.api.fields import PersonField, RecordField
 from cases.api.views import RecordViewSet
 from cases.models import Condition, Outcome
+from cases.record import outcomes
 
 EXAMPLE = OpenApiExample(
     "Basal cell carcinoma",

@@ -12,10 +12,11 @@ from rest_framework.response import Response
 
 from accounts.access import clinics
 from accounts.roles import Capability
-from cases import access, patients
+from cases import access
 from cases.api.fields import RecordField
 from cases.api.views import RecordViewSet
 from cases.models import Consent, Patient
+from cases.record import patients
 
 SEARCH_LIMIT = 50
 

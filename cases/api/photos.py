@@ -14,11 +14,12 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from accounts.roles import Capability
-from cases import access, intake, uploads
+from cases import access
 from cases.api.fields import PersonField, RecordField
 from cases.api.views import RecordViewSet
 from cases.models import ImageKind, LesionImage
-from cases.photo import remarks
+from cases.photo import intake, uploads
+from cases.pixels import remarks
 from cases.views import photos as pages
 from cases.views.doors import find
 

@@ -15,10 +15,11 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from accounts.roles import Capability
-from cases import access, predictions
+from cases import access
 from cases.api.views import RecordViewSet
 from cases.errors import wrong_state
 from cases.models import Prediction, PredictionState
+from cases.prediction import asking
 from cases.views import photos as pages
 
 
@@ -136,7 +137,7 @@ class PredictionViewSet(RecordViewSet):
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, pk: UUID) -> Response:
         prediction = self.found(Capability.LOG_CASES)
-        queued = predictions.retry(prediction)
+        queued = asking.retry(prediction)
         if queued is None:
             raise wrong_state(prediction.get_state_display())
         return self.answer(self.get_queryset().get(id=queued.id))

@@ -8,10 +8,11 @@ from rest_framework.response import Response
 from uuid6 import uuid7
 
 from accounts.roles import Capability
-from cases import access, reads
+from cases import access
 from cases.api.fields import PersonField, RecordField
 from cases.api.views import RecordViewSet
 from cases.models import Condition, Read
+from cases.reading import reads
 
 EXAMPLE = OpenApiExample(
     "Sign as nevus",

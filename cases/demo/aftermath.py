@@ -6,8 +6,9 @@ from django.db.models import Max
 from django.utils import timezone
 
 from accounts.models import Clinic, User
-from cases import notifications, report, report_deliveries
 from cases.models import Case, CaseState, Delivery, MailState, Notification, NotificationKind, ReportDelivery
+from cases.notifications import telling
+from cases.report import content, deliveries
 
 # Younger reports still wait for somebody to print them, and younger notifications are new.
 RECENT = timedelta(days=7)
@@ -17,13 +18,13 @@ _HOW = (Delivery.PRINTED, Delivery.SENT, Delivery.HANDED_OVER)
 def write(clinic: Clinic, staff: User) -> None:
     """For the cases of `clinic` as they stand; nobody gets a mail about an invented patient."""
     now = timezone.now()
-    signed = report_deliveries.with_content(Case.objects.filter(clinic=clinic, state=CaseState.SIGNED))
+    signed = deliveries.with_content(Case.objects.filter(clinic=clinic, state=CaseState.SIGNED))
     for case in signed.annotate(read_at=Max("reads__signed_at")).order_by("number"):
         last: datetime = case.read_at
         if now - last < RECENT:
-            notifications.notify(NotificationKind.REPORT_READY, case=case, occasion="demo")
+            telling.notify(NotificationKind.REPORT_READY, case=case, occasion="demo")
         else:
-            made = report.of(case)
+            made = content.of(case)
             how = _HOW[case.number % len(_HOW)]
             at = last + timedelta(hours=2)
             ReportDelivery.objects.create(case=case, how=how, version=made.version, digest=made.digest, by=staff, at=at)

@@ -5,8 +5,8 @@ from datetime import timedelta
 from django.utils import timezone
 
 from accounts.models import Clinic, User
-from cases import practice
 from cases.models import Condition, PracticeCase, PracticeRead
+from cases.reading import practice
 
 # Whose answers: first alone, then with the AI in sight; in the order of the practice cases. The rest wait for them.
 _ANSWERS = {

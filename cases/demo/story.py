@@ -13,8 +13,7 @@ from uuid6 import uuid7
 
 from accounts.models import Clinic, Membership, User
 from accounts.roles import Role
-from cases import intake, lifecycle, outcomes, patients, photo_requests, predictions, read_drafts
-from cases.demo import aftermath, drawing, practising
+from cases.demo import aftermath, practising
 from cases.demo.visits import PATIENTS, VISITS, Visit
 from cases.models import (
     Case,
@@ -31,7 +30,12 @@ from cases.models import (
     ReadKind,
     Urgency,
 )
-from cases.second_reads import Reason
+from cases.photo import intake, retakes
+from cases.pixels import drawing
+from cases.prediction import computing
+from cases.reading import drafts
+from cases.reading.second_reads import Reason
+from cases.record import lifecycle, outcomes, patients
 
 # Photos of cases that a newcomer opens, and of those that fill the past.
 LARGE, SMALL = (900, 675), (600, 450)
@@ -142,9 +146,9 @@ def _log(
         _read(visit, case, close_up, logged, team)
     if visit.begun:
         begun = {"condition": Condition.objects.get(code="SCC"), "certainty": "probable", "management": ""}
-        read_drafts.save(case, team["doctor"], version=0, comment="Crusted, painful at the rim.", **begun)
+        drafts.save(case, team["doctor"], version=0, comment="Crusted, painful at the rim.", **begun)
     if visit.photos_wanted:
-        photo_requests.ask(
+        retakes.ask(
             case_id=case.id,
             by=team["doctor"],
             request_id=uuid7(),
@@ -168,12 +172,12 @@ def _photo(
         picture = picture.filter(ImageFilter.GaussianBlur(size[0] / 120))
     image = intake.accept(case, io.BytesIO(drawing.jpeg(picture)), name=f"demo-{seed}.jpg", kind=kind, by=by)
     for prediction in Prediction.objects.filter(image=image):
-        predictions.run(prediction.id)
+        computing.run(prediction.id)
     return image
 
 
 def _read(visit: Visit, case: Case, image: LesionImage, logged: datetime, team: dict[str, User]) -> None:
-    """The reads of a visit. Written as rows, not signed: cases/reads.py rightly knows no time but now."""
+    """The reads of a visit. Written as rows, not signed: cases/reading/reads.py rightly knows no time but now."""
     chance = random.Random(case.number)  # noqa: S311 (a story, not a secret)
     pace = 4 if visit.urgency == Urgency.URGENT else 20
     signed = logged + timedelta(hours=chance.uniform(0.1, 0.8) * min(pace, visit.hours_ago))

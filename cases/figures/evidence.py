@@ -12,10 +12,10 @@ from django.db.models import DateField, Exists, F, OuterRef, QuerySet
 from django.db.models.functions import TruncDate, TruncWeek
 
 from accounts.models import User
-from cases import labels
 from cases.models import Case, Consent, Prediction, PredictionState, Read
 from cases.models.patient import completed_years
 from cases.models.prediction import first_code, first_share
+from cases.reading import labels
 from inference.models import ModelState
 
 # The newest that are looked at: enough for narrow intervals, and read within a second or two.

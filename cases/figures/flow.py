@@ -15,14 +15,14 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Clinic
-from cases import targets
 from cases.figures.evidence import Timed, said_since
 from cases.figures.figure import Chart, Figure, Hours, Row, Series, ids, shares
 from cases.figures.scope import Scope
 from cases.models import CaseState, PhotoFault, PhotoRequest, Urgency
 from cases.models.case import UNREAD_STATES
 from cases.models.prediction import UNUSABLE
-from cases.photo.remarks import SENTENCES
+from cases.pixels.remarks import SENTENCES
+from cases.worklist import targets
 from inference.statistics import Share
 
 

@@ -7,10 +7,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from uuid6 import uuid7
 
-from cases.drafts import Place
 from cases.forms.fields import SeenMixin
-from cases.lifecycle import CHANGEABLE
 from cases.models import Answer, BodySite, Case, Lesion, Side, Urgency
+from cases.record.drafts import Place
+from cases.record.lifecycle import CHANGEABLE
 
 NEW = "new"
 

@@ -7,9 +7,9 @@ from django.utils.translation import gettext_lazy as _
 
 from cases.forms.fields import BirthDateInput, SeenMixin
 from cases.models import Consent, Patient
-from cases.patients import DETAILS
+from cases.record.patients import DETAILS
 
-# Which field a refusal of cases/patients.py is about.
+# Which field a refusal of cases/record/patients.py is about.
 FIELD_OF_CODE = {"mrn_taken": "mrn", "birth_date": "birth_date"}
 
 
@@ -20,7 +20,7 @@ class SearchForm(forms.Form):
 
 
 class DetailsForm(SeenMixin, forms.ModelForm):
-    """A patient's own details; shown by `_field.html`, saved by cases/patients.py."""
+    """A patient's own details; shown by `_field.html`, saved by cases/record/patients.py."""
 
     seen = forms.CharField(required=False, max_length=16, widget=forms.HiddenInput)
 

@@ -170,7 +170,7 @@ class OutcomeForm(OffersConditions, forms.ModelForm):
         }
 
     def __init__(self, data: Mapping[str, Any] | None = None, *, outcome: Outcome | None = None) -> None:
-        # Bound to a throw-away row: cases/outcomes.py writes, and what stands in the record is not touched here.
+        # Bound to a throw-away row: cases/record/outcomes.py writes, and what stands in the record is not touched here.
         initial = {} if outcome is None else {name: getattr(outcome, name) for name in self.Meta.fields}
         initial["replaces"] = outcome.recorded_at.isoformat() if outcome else ""
         super().__init__(data, initial=initial, prefix="outcome")

@@ -51,9 +51,9 @@ class Case(models.Model):
     read_stage = models.CharField(
         _("read that it waits for"), max_length=11, choices=ReadStage.choices, default=ReadStage.FIRST, editable=False
     )
-    # Whether any reader has committed a first opinion (cases/first_opinions.py): lists find those few by an index.
+    # Whether any reader has committed a first opinion (cases/reading/first_opinions.py): an index finds those few.
     has_first_opinion = models.BooleanField(default=False, editable=False)
-    # A code of cases/second_reads.py: why the clinic wants two readers here.
+    # A code of cases/reading/second_reads.py: why the clinic wants two readers here.
     second_read_reason = models.CharField(_("why a second read"), max_length=20, blank=True, editable=False)
     requested_urgency = models.PositiveSmallIntegerField(
         _("urgency asked for"), choices=Urgency.choices, default=Urgency.ROUTINE

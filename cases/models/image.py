@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 from uuid6 import uuid7
 
 from cases.models.case import Case
-from cases.photo import quality
+from cases.pixels import quality
 
 
 class ImageKind(models.TextChoices):
@@ -17,7 +17,7 @@ class ImageKind(models.TextChoices):
 class LesionImage(models.Model):
     """One photo: the original without metadata, an upright copy for the model, a thumbnail.
 
-    Files are named by random ids, never by patient. cases/intake.py writes them before the row exists.
+    Files are named by random ids, never by patient. cases/photo/intake.py writes them before the row exists.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -37,11 +37,11 @@ class LesionImage(models.Model):
     byte_size = models.PositiveBigIntegerField(_("bytes"), editable=False)
     width = models.PositiveIntegerField(_("width"), editable=False, help_text=_("pixels, upright"))
     height = models.PositiveIntegerField(_("height"), editable=False, help_text=_("pixels, upright"))
-    # Part -> 0 (useless) to 1 (good), see cases/photo/quality.py; empty for photos from before there was a score.
+    # Part -> 0 (useless) to 1 (good), see cases/pixels/quality.py; empty for photos from before there was a score.
     quality = models.JSONField(_("quality"), default=dict, blank=True, editable=False)
     # Advice for the one who took it ("blurred", ...); empty when there is nothing to remark.
     quality_remarks = models.JSONField(_("quality remarks"), default=list, blank=True, editable=False)
-    # The perceptual hash (cases/photo/likeness.py), and its bands, which an index can find.
+    # The perceptual hash (cases/pixels/likeness.py), and its bands, which an index can find.
     look = models.BigIntegerField(null=True, editable=False)
     look_band_0 = models.PositiveIntegerField(null=True, editable=False, db_index=True)
     look_band_1 = models.PositiveIntegerField(null=True, editable=False, db_index=True)
@@ -58,7 +58,7 @@ class LesionImage(models.Model):
         related_name="+",
         verbose_name=_("sent by"),
     )
-    # Pixels of the upright original; NULL until somebody drew a line over a known length (cases/scale.py).
+    # Pixels of the upright original; NULL until somebody drew a line over a known length (cases/photo/scale.py).
     pixels_per_mm = models.FloatField(_("pixels per mm"), null=True, blank=True, editable=False)
     scale_set_at = models.DateTimeField(_("scale set"), null=True, blank=True, editable=False)
     scale_set_by = models.ForeignKey(

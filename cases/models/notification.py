@@ -33,8 +33,8 @@ class MailState(models.TextChoices):
 class Notification(models.Model):
     """Something that one person should know. It names records and repeats nothing that stands in them.
 
-    The row is the queue of the mail, too: it is written in the transaction of what happened (cases/notifications.py),
-    and a worker sends what is due (cases/notification_mail.py).
+    The row is the queue of the mail, too: it is written in the transaction of what happened, and a worker sends what is
+    due (cases/notifications/).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -94,7 +94,7 @@ class Notification(models.Model):
 
 
 class NotificationChoice(models.Model):
-    """Where a person wants to hear of one kind; without a row it is as cases/notifications.py says."""
+    """Where a person wants to hear of one kind; without a row it is as cases/notifications/choices.py says."""
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(_("kind"), max_length=14, choices=NotificationKind.choices)

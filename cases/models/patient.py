@@ -37,11 +37,11 @@ class Patient(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="patients", verbose_name=_("clinic"))
-    # Upper case always (cases/patients.py), so that "ab-12" and "AB-12" cannot be two people.
+    # Upper case always (cases/record/patients.py), so that "ab-12" and "AB-12" cannot be two people.
     mrn = models.CharField(_("MRN"), max_length=40, help_text=_("medical record number"))
     family_name = models.CharField(_("family name"), max_length=100)
     given_name = models.CharField(_("given name"), max_length=100)
-    # What a search compares: lower case, no accents; written by cases/patients.py.
+    # What a search compares: lower case, no accents; written by cases/record/patients.py.
     family_key = models.CharField(max_length=100, editable=False)
     given_key = models.CharField(max_length=100, editable=False)
     birth_date = models.DateField(_("birth date"))

@@ -9,7 +9,7 @@ from inference.models import ModelVersion
 
 
 class PredictionState(models.TextChoices):
-    """queued -> running -> done | rejected (bad input) | failed (a surprise); see cases/predictions.py."""
+    """queued -> running -> done | rejected (bad input) | failed (a surprise); see cases/prediction/."""
 
     QUEUED = "queued", _("Queued")
     RUNNING = "running", _("Running")

@@ -17,7 +17,7 @@ class RescoringState(models.TextChoices):
 
 
 class Rescoring(models.Model):
-    """One clinic's signed cases, scored again by one model version; the row is the job (cases/rescoring.py)."""
+    """One clinic's signed cases, scored again by one model version; the row is the job (prediction/rescoring.py)."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="+", verbose_name=_("clinic"))

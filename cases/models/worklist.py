@@ -42,7 +42,7 @@ class SavedView(models.Model):
     )
     clinic = models.ForeignKey(Clinic, on_delete=models.CASCADE, related_name="+", verbose_name=_("clinic"))
     name = models.CharField(_("name"), max_length=60)
-    # The address's query, codes only (cases/worklist.py Filters.query).
+    # The address's query, codes only (cases/worklist/filters.py Filters.query).
     query = models.CharField(_("filters"), max_length=300)
 
     class Meta:

@@ -1,1 +1,1 @@
-"""One photo as bytes and pixels: what it is, what is wrong with it, what is kept of it. Knows no case and no row."""
+"""A photo on its way into the record, what is kept of it there, and how its bytes leave again."""

@@ -1,8 +1,8 @@
 from django import template
 
-from cases import scale
 from cases.models import ImageKind, LesionImage
-from cases.photo import remarks
+from cases.photo import scale
+from cases.pixels import remarks
 
 register = template.Library()
 

@@ -10,14 +10,16 @@ from django.views.decorators.http import require_GET
 from accounts.access import can
 from accounts.doors import signed_in
 from accounts.roles import Capability
-from cases import case_file, opinions, reads, worklist
 from cases.ahead import is_fetched_ahead
-from cases.case_file import CaseFile
 from cases.forms.reads import OutcomeForm, ReadForm
 from cases.models import Case, CaseState
+from cases.prediction import opinions
+from cases.reading import case_file, reads
+from cases.reading.case_file import CaseFile
 from cases.views import passing, reading
 from cases.views.doors import signed_in_person
 from cases.views.passing import case_id as parsed_id
+from cases.worklist import listing
 
 # Milliseconds until the card asks again: at once while a person waits for it, seldom when it takes long.
 FIRST_ASKS, AT_ONCE, NEXT_ASKS, OFTEN, SELDOM, MOST_SELDOM = 5, 300, 20, 1000, 3000, 15_000
@@ -99,7 +101,7 @@ def page(
         ],
         "history": shown,
         "outcome": getattr(case, "outcome", None),
-        "earlier": worklist.rows(file.visits, names),
+        "earlier": listing.rows(file.visits, names),
         "problem": problem,
         "discharge_asks": discharge_asks,
         "may_log": can(user, case.clinic_id, Capability.LOG_CASES),

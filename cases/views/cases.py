@@ -15,10 +15,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.doors import requires, signed_in
 from accounts.roles import Capability
-from cases import access, drafts, history, intake, lifecycle, uploads
+from cases import access
 from cases.errors import Conflict, Refused
 from cases.forms.cases import AnswersForm, CaseForm, WithdrawForm
 from cases.models import Case, CaseState, ImageKind, Lesion, LesionImage, Patient
+from cases.photo import intake, uploads
+from cases.record import drafts, history, lifecycle
 from cases.views.doors import find, signed_in_person
 from cases.views.said import saved
 

@@ -10,9 +10,9 @@ from accounts.doors import requires
 from accounts.middleware import clinic_of
 from accounts.models import Clinic
 from accounts.roles import Capability
-from cases import ai_switch
 from cases.errors import Refused
 from cases.forms.clinic import PolicyForm
+from cases.prediction import switch
 from cases.views.doors import signed_in_person
 from cases.views.said import saved
 
@@ -34,7 +34,7 @@ def policy(request: HttpRequest) -> HttpResponse:
 @requires(Capability.STOP_AI)
 def ai_stop(request: HttpRequest) -> HttpResponse:
     try:
-        ai_switch.stop(clinic_of(request).id, signed_in_person(request), request.POST.get("reason", ""))
+        switch.stop(clinic_of(request).id, signed_in_person(request), request.POST.get("reason", ""))
     except Refused as refusal:
         messages.error(request, str(refusal))
     else:
@@ -46,7 +46,7 @@ def ai_stop(request: HttpRequest) -> HttpResponse:
 @requires(Capability.STOP_AI)
 def ai_start(request: HttpRequest) -> HttpResponse:
     try:
-        ai_switch.start(clinic_of(request).id, signed_in_person(request))
+        switch.start(clinic_of(request).id, signed_in_person(request))
     except Refused as refusal:
         messages.error(request, str(refusal))
     else:

@@ -15,11 +15,12 @@ from accounts.access import can
 from accounts.doors import requires
 from accounts.middleware import clinic_of
 from accounts.roles import Capability
-from cases import opinions, worklist
 from cases.figures import dashboard
 from cases.figures.figure import Figure, csv_head, csv_row
 from cases.figures.scope import Scope
+from cases.prediction import opinions
 from cases.views.doors import signed_in_person
+from cases.worklist import listing
 
 PAGE_ROWS = 25
 _SPANS = (30, 90, 365)
@@ -69,12 +70,12 @@ def figure_cases(request: HttpRequest, key: str) -> HttpResponse:
     row = figure.row(request.GET.get("at", ""))
     wanted = scope.cases().filter(row.behind).distinct() if row and row.behind is not None else scope.cases().none()
     page = Paginator(wanted.order_by("-created_at", "-id"), PAGE_ROWS).get_page(request.GET.get("page"))
-    shown = worklist.with_what_a_row_shows(request.user, scope.cases().filter(id__in=[case.id for case in page]))
+    shown = listing.with_what_a_row_shows(request.user, scope.cases().filter(id__in=[case.id for case in page]))
     context = {
         "figure": figure,
         "row": row,
         "page": page,
-        "rows": worklist.rows(shown.order_by("-created_at", "-id"), opinions.condition_names()),
+        "rows": listing.rows(shown.order_by("-created_at", "-id"), opinions.condition_names()),
         "section": dashboard.ENTRIES[key].section,
         **_frame(request, scope),
     }

@@ -11,8 +11,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.doors import signed_in
-from cases import access, notification_words, notifications
-from cases.notifications import Choice
+from cases import access
+from cases.notifications import choices, inbox, words
+from cases.notifications.choices import Choice
 from cases.views.doors import signed_in_person
 from cases.views.said import saved
 
@@ -24,11 +25,11 @@ PAGE_ROWS = 25
 def notification_list(request: HttpRequest) -> HttpResponse:
     person = signed_in_person(request)
     only_new = request.GET.get("show") == "new"
-    found = notifications.listed(person)
+    found = inbox.listed(person)
     page = Paginator(found.filter(read_at=None) if only_new else found, PAGE_ROWS).get_page(request.GET.get("page"))
     context = {
         "page": page,
-        "lines": notification_words.lines(person, list(page.object_list)),
+        "lines": words.lines(person, list(page.object_list)),
         "only_new": only_new,
         "until": int(timezone.now().timestamp() * 1_000_000),
     }
@@ -39,7 +40,7 @@ def notification_list(request: HttpRequest) -> HttpResponse:
 @signed_in
 def notification_bell(request: HttpRequest) -> HttpResponse:
     """The bell alone; it asks for itself again."""
-    return render(request, "_bell.html", {"unread": notifications.unread(signed_in_person(request))})
+    return render(request, "_bell.html", {"unread": inbox.unread(signed_in_person(request))})
 
 
 @require_GET
@@ -48,8 +49,8 @@ def notification_open(request: HttpRequest, notification_id: UUID) -> HttpRespon
     """To what it is about; from now on it counts as read, however often the address is opened."""
     own = access.notifications(request.user).filter(id=notification_id)
     notification = get_object_or_404(own)
-    notifications.mark_read(own)
-    return redirect(notification_words.address(notification))
+    inbox.mark_read(own)
+    return redirect(words.address(notification))
 
 
 @require_POST
@@ -58,7 +59,7 @@ def notification_mark(request: HttpRequest, notification_id: UUID) -> HttpRespon
     """Marks one as read, or as new again."""
     own = access.notifications(request.user).filter(id=notification_id)
     get_object_or_404(own)
-    notifications.mark_read(own, read=request.POST.get("as") != "new")
+    inbox.mark_read(own, read=request.POST.get("as") != "new")
     return _back(request)
 
 
@@ -68,7 +69,7 @@ def notifications_mark_all(request: HttpRequest) -> HttpResponse:
     """Marks as read what was there when the page was made; what came since stays new."""
     moment = _moment(request.POST.get("until", ""))
     found = access.notifications(request.user)
-    notifications.mark_read(found.filter(due_at__lte=moment) if moment else found)
+    inbox.mark_read(found.filter(due_at__lte=moment) if moment else found)
     return _back(request)
 
 
@@ -77,10 +78,10 @@ def notifications_mark_all(request: HttpRequest) -> HttpResponse:
 def notification_settings(request: HttpRequest) -> HttpResponse:
     """Which kinds, in the app and by mail."""
     person = signed_in_person(request)
-    offered = notifications.choices(person)
+    offered = choices.of(person)
     if request.method == "POST":
         in_app, by_mail = request.POST.getlist("in_app"), request.POST.getlist("by_mail")
-        notifications.choose(person, [Choice(each.kind, each.kind in in_app, each.kind in by_mail) for each in offered])
+        choices.choose(person, [Choice(each.kind, each.kind in in_app, each.kind in by_mail) for each in offered])
         saved(request)
         return redirect("notification_settings")
     return render(request, "cases/notifications/settings.html", {"choices": offered, "address": person.email})

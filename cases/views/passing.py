@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.middleware import clinic_of
-from cases import next_case
 from cases.models import Case, LesionImage
+from cases.reading import next_case
 from cases.views.doors import signed_in_person
 
 SESSION_KEY = "passed_cases"

@@ -16,11 +16,12 @@ from uuid6 import uuid7
 from accounts.doors import requires, signed_in
 from accounts.middleware import clinic_of
 from accounts.roles import Capability
-from cases import access, history, patients
+from cases import access
 from cases.errors import Conflict, Refused
 from cases.forms.fields import place_refusal
 from cases.forms.patients import FIELD_OF_CODE, ConsentForm, DetailsForm, RegistrationForm, SearchForm
 from cases.models import Case, LesionImage, Patient
+from cases.record import history, patients
 from cases.views.doors import find, signed_in_person
 from cases.views.said import saved
 

@@ -1,4 +1,4 @@
-"""Pages' doors to photos: upload, the files themselves, heat maps. Rules live in cases/intake.py and its neighbours."""
+"""Pages' doors to photos: upload, the files themselves, heat maps. The rules live in cases/photo/."""
 
 from http import HTTPStatus
 from typing import cast
@@ -21,10 +21,12 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.access import can
 from accounts.models import User
 from accounts.roles import Capability
-from cases import access, files, heatmaps, intake, predictions, uploads
+from cases import access
 from cases.errors import Refused
 from cases.models import Case, ImageKind, LesionImage
-from cases.photo import remarks
+from cases.photo import files, intake, uploads
+from cases.pixels import remarks
+from cases.prediction import asking, heatmaps
 
 # Everything else that a person can mend is 422.
 STATUSES = {
@@ -147,7 +149,7 @@ def retry(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
     if not can(request.user, case.clinic_id, Capability.LOG_CASES):
         raise PermissionDenied
     try:
-        predictions.retry(prediction)
+        asking.retry(prediction)
     except Refused as refusal:
         return _answer(request, case.id, refusal)
     return _answer(request, case.id, _("The prediction is computed again."))

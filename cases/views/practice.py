@@ -12,10 +12,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.doors import requires, signed_in
 from accounts.middleware import clinic_of
 from accounts.roles import Capability
-from cases import access, files, practice
+from cases import access
 from cases.errors import Refused
 from cases.forms.practice import AnswerForm
 from cases.models import Case, PracticeCase
+from cases.photo import files
+from cases.reading import practice
 from cases.views.doors import find, signed_in_person
 
 MOST_OFFERED = 25

@@ -14,11 +14,13 @@ from django.views.decorators.http import require_POST
 
 from accounts.doors import signed_in
 from accounts.roles import Capability
-from cases import access, first_opinions, photo_requests, read_drafts, reads, reservations
+from cases import access
 from cases.errors import Conflict, Refused
 from cases.forms.photo_requests import PhotoRequestForm
 from cases.forms.reads import DraftForm, ReadForm
 from cases.models import Case, PhotoRequest, Read
+from cases.photo import retakes
+from cases.reading import drafts, first_opinions, reads, reservations
 from cases.views import case_page, passing
 from cases.views.doors import find, signed_in_person
 
@@ -41,7 +43,7 @@ def first_opinion(request: HttpRequest, case_id: UUID) -> HttpResponse:
     opinion = {name: wish[name] for name in ("condition", "certainty", "management")}
     try:
         first_opinions.commit(case_id=case.id, reader=reader, **opinion)
-        read_drafts.save(case, reader, version=wish["draft_version"], comment=wish["comment"], **opinion)
+        drafts.save(case, reader, version=wish["draft_version"], comment=wish["comment"], **opinion)
     except Conflict:
         pass  # another window has a newer form; the first opinion stands, and the page shows what was saved
     except Refused as refusal:
@@ -58,7 +60,7 @@ def draft(request: HttpRequest, case_id: UUID) -> HttpResponse:
         return JsonResponse({"error": _("This could not be saved. Load the page again.")}, status=422)
     fields = dict(form.cleaned_data)
     try:
-        kept = read_drafts.save(case, signed_in_person(request), version=fields.pop("draft_version") or 0, **fields)
+        kept = drafts.save(case, signed_in_person(request), version=fields.pop("draft_version") or 0, **fields)
     except Refused as refusal:
         return JsonResponse({"error": str(refusal), "code": refusal.code}, status=409)
     return JsonResponse({"version": kept.version, "time": _clock(kept.saved_at)})
@@ -114,7 +116,7 @@ def photos_wanted(request: HttpRequest, case_id: UUID) -> HttpResponse:
         messages.error(request, _("This could not be sent. Load the page and ask again."))
         return redirect("case_detail", case.id)
     try:
-        photo_requests.ask(case_id=case.id, by=signed_in_person(request), **form.cleaned_data)
+        retakes.ask(case_id=case.id, by=signed_in_person(request), **form.cleaned_data)
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("case_detail", case.id)
@@ -127,11 +129,11 @@ def photos_wanted(request: HttpRequest, case_id: UUID) -> HttpResponse:
 def photos_not_wanted(request: HttpRequest, case_id: UUID) -> HttpResponse:
     """Takes the open request back."""
     case = _case(request, case_id)
-    asked = photo_requests.open_request(case) or PhotoRequest.objects.filter(case=case).last()
+    asked = retakes.open_request(case) or PhotoRequest.objects.filter(case=case).last()
     if asked is None:
         raise Http404
     try:
-        photo_requests.take_back(asked.id, signed_in_person(request))
+        retakes.take_back(asked.id, signed_in_person(request))
     except Refused as refusal:
         messages.error(request, str(refusal))
     return redirect("case_detail", case.id)

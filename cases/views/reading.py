@@ -10,12 +10,13 @@ from uuid6 import uuid7
 from accounts.access import can
 from accounts.models import User
 from accounts.roles import Capability
-from cases import blinding, opinions
-from cases import second_reads as doubles
-from cases.case_file import CaseFile
+from cases import blinding
 from cases.forms.photo_requests import PhotoRequestForm
 from cases.forms.reads import ReadForm
 from cases.models import Case, CaseState, Read, ReadKind, ReadStage
+from cases.prediction import opinions
+from cases.reading import second_reads as doubles
+from cases.reading.case_file import CaseFile
 
 
 @dataclass(frozen=True)

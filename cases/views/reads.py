@@ -17,10 +17,12 @@ from uuid6 import uuid7
 from accounts.doors import signed_in
 from accounts.models import User
 from accounts.roles import Capability
-from cases import access, outcomes, reads
+from cases import access
 from cases.errors import Conflict, Refused
 from cases.forms.reads import OutcomeForm, ReadForm
 from cases.models import Case, Read
+from cases.reading import reads
+from cases.record import outcomes
 from cases.views import case_page, passing
 from cases.views.doors import find
 

@@ -17,10 +17,12 @@ from accounts.access import can
 from accounts.doors import requires, signed_in
 from accounts.middleware import clinic_of
 from accounts.roles import Capability
-from cases import access, report, report_deliveries, report_pdf
+from cases import access
 from cases.errors import Refused
 from cases.models import Case, Delivery
-from cases.report import Report
+from cases.report import content, deliveries
+from cases.report import pdf as report_pdf
+from cases.report.content import Report
 from cases.views.doors import find, signed_in_person
 from cases.views.passing import case_id as parsed_id
 from cases.views.said import saved
@@ -36,11 +38,11 @@ def written(request: HttpRequest, case_id: UUID) -> Report:
         Http404: there is no such case in this person's clinics.
         Refused: the case is not signed, or has no such version.
     """
-    case = report_deliveries.with_content(access.cases(request.user)).filter(id=case_id).first()
+    case = deliveries.with_content(access.cases(request.user)).filter(id=case_id).first()
     if case is None:
         raise Http404
     version = request.GET.get("version", "")
-    return report.of(case, int(version) if version.isdecimal() and len(version) < 6 else None)
+    return content.of(case, int(version) if version.isdecimal() and len(version) < 6 else None)
 
 
 def pdf(request: HttpRequest, case_id: UUID) -> HttpResponse:
@@ -75,7 +77,7 @@ def report_page(request: HttpRequest, case_id: UUID) -> HttpResponse:
         "report": shown,
         "case": shown.case,
         "versions": range(1, shown.newest_version + 1),
-        "deliveries": list(report_deliveries.of(shown.case)),
+        "deliveries": list(deliveries.of(shown.case)),
         "ways": Delivery.choices,
         "delivery_id": uuid7(),
         "may_mark": shown.is_current and can(request.user, shown.case.clinic_id, Capability.LOG_CASES),
@@ -97,7 +99,7 @@ def report_file(request: HttpRequest, case_id: UUID) -> HttpResponse:
 def report_mark(request: HttpRequest, case_id: UUID) -> HttpResponse:
     case = find(access.cases, request.user, Capability.LOG_CASES, id=case_id)
     try:
-        report_deliveries.mark(
+        deliveries.mark(
             case_id=case.id,
             by=signed_in_person(request),
             delivery_id=parsed_id(request.POST.get("delivery_id", "")) or uuid7(),
@@ -115,9 +117,9 @@ def report_mark(request: HttpRequest, case_id: UUID) -> HttpResponse:
 @requires(Capability.VIEW_RECORD)
 def report_list(request: HttpRequest) -> HttpResponse:
     """The reports that are still to be printed or sent."""
-    found = report_deliveries.ready(request.user, clinic_of(request)).select_related("lesion__patient")
+    found = deliveries.ready(request.user, clinic_of(request)).select_related("lesion__patient")
     page = Paginator(found, PAGE_ROWS).get_page(request.GET.get("page"))
-    rows = report_deliveries.rows(list(page.object_list))
+    rows = deliveries.rows(list(page.object_list))
     return render(request, "cases/report/list.html", {"page": page, "rows": rows})
 
 

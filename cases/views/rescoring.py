@@ -12,9 +12,11 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.doors import requires
 from accounts.middleware import clinic_of
 from accounts.roles import Capability
-from cases import access, rescoring
+from cases import access
 from cases.models import Case, Rescoring
+from cases.prediction import rescoring
 from cases.views.doors import find, signed_in_person
+from cases.worklist import second_looks
 from inference.models import ModelVersion
 
 PAGE_ROWS = 25
@@ -26,7 +28,7 @@ leads_only = requires(Capability.RESCORE_CASES)
 def rescored_progress(request: HttpRequest, model_id: UUID) -> HttpResponse:
     """The part of the model's page that shows how far it has come."""
     version = get_object_or_404(ModelVersion, id=model_id)
-    context = rescoring.context(signed_in_person(request), clinic_of(request), version)
+    context = second_looks.context(signed_in_person(request), clinic_of(request), version)
     return render(request, "cases/rescoring/_progress.html", {"version": version, **context})
 
 
@@ -52,7 +54,7 @@ def rescored_cancel(request: HttpRequest, model_id: UUID) -> HttpResponse:
 @leads_only
 def rescored_newest(request: HttpRequest) -> HttpResponse:
     """To the list of the newest model that flags a case nobody has looked at; the start page links here."""
-    version = rescoring.flagging(signed_in_person(request), clinic_of(request))
+    version = second_looks.flagging(signed_in_person(request), clinic_of(request))
     if version is None:  # somebody looked at the last one meanwhile
         messages.info(request, _("Every signed case that a newer model would flag has been looked at."))
         return redirect("model_list")
@@ -65,12 +67,12 @@ def rescored_cases(request: HttpRequest, model_id: UUID) -> HttpResponse:
     """The signed cases that the model would flag urgent and that were not flagged."""
     version = get_object_or_404(ModelVersion, id=model_id)
     person, clinic = signed_in_person(request), clinic_of(request)
-    found = rescoring.newly_flagged(person, clinic, version)
-    known = rescoring.context(person, clinic, version)
+    found = second_looks.newly_flagged(person, clinic, version)
+    known = second_looks.context(person, clinic, version)
     pages = Paginator(found, PAGE_ROWS)
     pages.count = known["flagged"]  # counted once for the page and its pager
     page = pages.get_page(request.GET.get("page"))
-    context = {"version": version, "page": page, "rows": rescoring.rows(page), **known}
+    context = {"version": version, "page": page, "rows": second_looks.rows(page), **known}
     return render(request, "cases/rescoring/list.html", context)
 
 
@@ -81,9 +83,9 @@ def rescored_look(request: HttpRequest, model_id: UUID, case_id: UUID) -> HttpRe
     version = get_object_or_404(ModelVersion, id=model_id)
     case: Case = find(access.cases, request.user, Capability.RESCORE_CASES, id=case_id)
     if request.POST.get("undo"):
-        rescoring.look_again(case, version)
+        second_looks.look_again(case, version)
     else:
-        rescoring.look_at(case, version, signed_in_person(request))
+        second_looks.look_at(case, version, signed_in_person(request))
     page = request.POST.get("page", "")
     address = redirect("rescored_cases", version.id)
     if page.isdecimal():

@@ -1,4 +1,4 @@
-"""The viewer's door to a photo's scale. The rules live in cases/scale.py."""
+"""The viewer's door to a photo's scale. The rules live in cases/photo/scale.py."""
 
 from http import HTTPStatus
 from uuid import UUID
@@ -8,8 +8,9 @@ from django.views.decorators.http import require_POST
 
 from accounts.doors import signed_in
 from accounts.roles import Capability
-from cases import access, scale
+from cases import access
 from cases.errors import Refused
+from cases.photo import scale
 from cases.views.doors import find, signed_in_person
 
 

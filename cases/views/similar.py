@@ -7,8 +7,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from accounts.doors import signed_in
-from cases import similar
 from cases.models import Prediction
+from cases.reading import similar
 from cases.views import case_page
 
 

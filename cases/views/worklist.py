@@ -11,19 +11,22 @@ from accounts.access import can
 from accounts.doors import requires
 from accounts.middleware import clinic_of
 from accounts.roles import Capability
-from cases import practice, report_deliveries, saved_views
-from cases import worklist as lists
 from cases.ahead import is_fetched_ahead
 from cases.errors import Refused
 from cases.models import BodySite, ReadStage, Urgency
+from cases.reading import practice
+from cases.report import deliveries
 from cases.views import passing
 from cases.views.doors import signed_in_person
+from cases.worklist import listing, saved_views
+from cases.worklist.counts import tallies
+from cases.worklist.filters import AiKind, Filters, Sort, Tab
 
 
-def _filters(request: HttpRequest) -> lists.Filters:
+def _filters(request: HttpRequest) -> Filters:
     """From the address. Who does not read begins with the drafts, which are theirs to finish."""
     reads = can(request.user, clinic_of(request), Capability.SIGN_READS)
-    return lists.Filters.read(request.GET, lists.Tab.WAITING if reads else lists.Tab.DRAFT)
+    return Filters.read(request.GET, Tab.WAITING if reads else Tab.DRAFT)
 
 
 def _reports(request: HttpRequest) -> str:
@@ -31,13 +34,13 @@ def _reports(request: HttpRequest) -> str:
     clinic = clinic_of(request)
     if can(request.user, clinic, Capability.SIGN_READS):
         return ""
-    return report_deliveries.count(request.user, clinic)
+    return deliveries.count(request.user, clinic)
 
 
-def _practice(request: HttpRequest, filters: lists.Filters) -> int:
+def _practice(request: HttpRequest, filters: Filters) -> int:
     """How many practice cases the reader has not read; they stand above the list and never in it."""
     clinic = clinic_of(request)
-    if filters.tab != lists.Tab.WAITING or not can(request.user, clinic, Capability.SIGN_READS):
+    if filters.tab != Tab.WAITING or not can(request.user, clinic, Capability.SIGN_READS):
         return 0
     return practice.to_read(signed_in_person(request), clinic).count()
 
@@ -46,26 +49,26 @@ def _practice(request: HttpRequest, filters: lists.Filters) -> int:
 @requires(Capability.VIEW_RECORD)
 def worklist(request: HttpRequest) -> HttpResponse:
     clinic, filters = clinic_of(request), _filters(request)
-    since = lists.moment_code(timezone.now())
+    since = listing.moment_code(timezone.now())
     context = {
         "filters": filters,
-        "page": lists.page(
+        "page": listing.page(
             request.user,
             clinic,
             filters,
             after=request.GET.get("after", ""),
             before=request.GET.get("before", ""),
         ),
-        "tallies": lists.tallies(request.user, clinic, filters),
+        "tallies": tallies(request.user, clinic, filters),
         "reports": _reports(request),
         "practice": _practice(request, filters),
         "since": since,
         "urgencies": Urgency.choices,
         "sites": BodySite.choices,
-        "ai_kinds": lists.AiKind.choices,
+        "ai_kinds": AiKind.choices,
         "stages": ReadStage.choices,
         "views": saved_views.of(signed_in_person(request), clinic),
-        "sorts": [choice for choice in lists.Sort.choices if choice[0] != "urgency" or filters.tab != "signed"],
+        "sorts": [choice for choice in Sort.choices if choice[0] != "urgency" or filters.tab != "signed"],
     }
     return render(request, "cases/worklist/list.html", context)
 
@@ -78,10 +81,10 @@ def counts(request: HttpRequest) -> HttpResponse:
     since = request.GET.get("since", "")
     context = {
         "filters": filters,
-        "tallies": lists.tallies(request.user, clinic, filters),
+        "tallies": tallies(request.user, clinic, filters),
         "reports": _reports(request),
         "since": since,
-        "arrived": lists.arrived_since(request.user, clinic, filters, since),
+        "arrived": listing.arrived_since(request.user, clinic, filters, since),
     }
     return render(request, "cases/worklist/_counts.html", context)
 
@@ -90,7 +93,7 @@ def counts(request: HttpRequest) -> HttpResponse:
 @requires(Capability.VIEW_RECORD)
 def save_view(request: HttpRequest) -> HttpResponse:
     """Keeps the filters that the list shows under a name."""
-    filters = lists.Filters.read(request.POST)
+    filters = Filters.read(request.POST)
     try:
         saved_views.save(signed_in_person(request), clinic_of(request), request.POST.get("name", ""), filters.query)
     except Refused as refusal:

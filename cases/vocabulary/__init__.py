@@ -1,4 +1,4 @@
-"""The shipped vocabulary of conditions, as its file has it. Needs neither database nor Django."""
+"""The shipped vocabulary of conditions, as its file has it. This module needs neither database nor Django."""
 
 import json
 from dataclasses import dataclass

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from cases import worklist
 from cases.models import Case
+from cases.worklist import counts
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Part:
 
 
 def capped(number: int) -> str:
-    return worklist.capped(number)
+    return counts.capped(number)
 
 
 def about(case: Case) -> str:

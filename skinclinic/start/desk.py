@@ -6,8 +6,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import Clinic, User
-from cases import access, report_deliveries, targets
+from cases import access
 from cases.models import Case, CaseState
+from cases.report import deliveries
+from cases.worklist import targets
 from skinclinic.start import moments
 from skinclinic.start.card import Card, Fact, Link, Part, about, capped
 
@@ -18,7 +20,7 @@ def counted(person: User, clinic: Clinic) -> dict[str, QuerySet]:
     ours, today = access.cases(person).filter(clinic=clinic), moments.midnight(clinic)
     return {
         "wanted": _wanted(person, clinic),
-        "reports": report_deliveries.ready(person, clinic),
+        "reports": deliveries.ready(person, clinic),
         "drafts": ours.filter(state=CaseState.DRAFT, created_by=person),
         "waiting": ours.filter(state=CaseState.WAITING),
         "late": targets.overdue(clinic),

@@ -9,11 +9,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import Clinic, User
-from cases import rescoring, targets
 from cases.figures import drift
 from cases.figures.evidence import photos_asked
 from cases.figures.scope import Scope
 from cases.models import CaseState
+from cases.worklist import second_looks, targets
 from inference.models import ModelState, ModelVersion
 from skinclinic.start.card import Card, Fact, Part, capped
 from training import access as training_access
@@ -26,7 +26,7 @@ DRIFT_DAYS, DRIFT_PHOTOS = 28, 1000
 def counted(person: User, clinic: Clinic) -> dict[str, QuerySet]:
     return {
         "overdue": targets.overdue(clinic),
-        "flagged": rescoring.to_look_at(person, clinic),
+        "flagged": second_looks.to_look_at(person, clinic),
         "candidates": ModelVersion.objects.filter(state=ModelState.CANDIDATE),
         "trainings": training_access.runs(person).filter(state__in=PENDING),
     }

@@ -8,8 +8,8 @@ from accounts.doors import signed_in
 from accounts.middleware import current_clinic
 from accounts.models import Clinic, User
 from accounts.roles import Role
-from cases import worklist
 from cases.views.doors import signed_in_person
+from cases.worklist.counts import numbers
 from skinclinic.start import desk, integration, leading, reading, running
 from skinclinic.start.card import Part
 
@@ -43,5 +43,5 @@ def parts_of(person: User, clinic: Clinic) -> list[Part]:
     roles = {held.role for held in person.held_memberships if held.clinic_id == clinic.id}
     chosen = [module for module, whose in _PARTS if roles & whose]
     counted = {name: found for module in chosen for name, found in module.counted(person, clinic).items()}
-    counts = worklist.numbers(clinic, counted) if counted else {}
+    counts = numbers(clinic, counted) if counted else {}
     return [module.part(person, clinic, counts) for module in chosen]

@@ -6,8 +6,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import Clinic, User
-from cases import access, next_case, practice, read_drafts, targets
+from cases import access
 from cases.models import Case, CaseState, Read, ReadStage, Urgency
+from cases.reading import drafts, next_case, practice
+from cases.worklist import targets
 from inference.statistics import Share
 from skinclinic.start import moments
 from skinclinic.start.card import Card, Fact, Link, Part, about, capped
@@ -104,7 +106,7 @@ def _arbitrations(counts: dict[tuple[ReadStage, Urgency], int]) -> Card | None:
 
 
 def _unfinished(person: User, clinic: Clinic) -> Card | None:
-    begun = list(read_drafts.unfinished(person, clinic)[: MOST_LINKS + 1])
+    begun = list(drafts.unfinished(person, clinic)[: MOST_LINKS + 1])
     if not begun:
         return None
     links = tuple(Link(about(each.case), _case_address(each.case)) for each in begun[:MOST_LINKS])

@@ -11,9 +11,10 @@ from django.utils.translation import ngettext
 
 from accounts import access as accounts_access
 from accounts.models import ApiToken, Clinic, User
-from cases import spans, targets, today
+from cases import spans
 from cases.models import MailState, Notification
-from cases.today import Today
+from cases.worklist import targets, today
+from cases.worklist.today import Today
 from skinclinic import health
 from skinclinic.start import leading
 from skinclinic.start.card import Card, Fact, Part, capped

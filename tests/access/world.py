@@ -12,7 +12,6 @@ from django.utils import timezone
 from uuid6 import uuid7
 
 from accounts.models import ApiToken, Clinic, Membership
-from cases import lifecycle, notifications, outcomes, photo_requests, reads
 from cases.models import (
     Case,
     Condition,
@@ -26,6 +25,10 @@ from cases.models import (
     Prediction,
     Read,
 )
+from cases.notifications import telling
+from cases.photo import retakes
+from cases.reading import reads
+from cases.record import lifecycle, outcomes
 from inference.models import Activation, Comparison, ModelVersion
 from tests.cast import Cast, make_case, make_clinic, make_image, make_patient, photo, waiting_case
 from tests.inference.registered import compared
@@ -107,7 +110,7 @@ def make_side(name: str, family_name: str, models: dict[str, Any], media: Path) 
     withdrawn = make_case(cast, patient=patient)
     lifecycle.withdraw(withdrawn.id, "Logged twice")
     wanted = waiting_case(cast, patient=patient)
-    photo_requests.ask(case_id=wanted.id, by=cast.doctor, request_id=uuid7(), faults=["blurred"])
+    retakes.ask(case_id=wanted.id, by=cast.doctor, request_id=uuid7(), faults=["blurred"])
     signed = waiting_case(cast, patient=patient)
     condition = Condition.objects.get(code="NEV")
     read = reads.sign(
@@ -121,7 +124,7 @@ def make_side(name: str, family_name: str, models: dict[str, Any], media: Path) 
         newest_seen=None,
     )
     outcome = outcomes.record(case_id=signed.id, by=cast.doctor, condition=condition, reported_on=timezone.localdate())
-    notifications.notify(NotificationKind.REPORT_READY, case=signed, people=[cast.staff])
+    telling.notify(NotificationKind.REPORT_READY, case=signed, people=[cast.staff])
     practice = PracticeCase.objects.create(
         clinic=cast.clinic,
         picture=image.derivative.name,

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from accounts.models import ApiToken, Membership, User
 from accounts.roles import Role
+from cases.jobs import heartbeat
 from cases.models import Case, Patient, Prediction, Urgency
-from cases.tasks import HEARTBEAT_KEY
 from inference.models import ModelVersion
 from tests.access.world import make_models, make_side
 from tests.cast import make_case, make_image, make_patient, make_person, waiting_case
@@ -44,7 +44,7 @@ class TestStartPage:
             Prediction.objects.create(image=case.images.get(), model_version=model, state="failed", reason="Broke off.")
         oldest = waiting_case(alma, requested_urgency=Urgency.URGENT)
         Case.objects.filter(id=oldest.id).update(waiting_since=timezone.now() - timedelta(days=3))
-        cache.set(HEARTBEAT_KEY, timezone.now(), timeout=None)
+        cache.set(heartbeat.KEY, timezone.now(), timeout=None)
         client = sign_in(alma.admin)
         with django_assert_max_num_queries(8):
             answer = client.get(reverse("admin:index"))
@@ -61,7 +61,7 @@ class TestStartPage:
         assert reverse("admin:cases_prediction_changelist") + "?state__exact=failed" in answer.content.decode()
 
     def test_says_when_the_worker_is_silent_and_no_model_is_active(self, alma, sign_in):
-        cache.set(HEARTBEAT_KEY, timezone.now() - timedelta(minutes=2), timeout=None)
+        cache.set(heartbeat.KEY, timezone.now() - timedelta(minutes=2), timeout=None)
         answer = sign_in(alma.lead).get(reverse("admin:index"))
         assert answer.context["today"].worker_is_silent
         assert "No active model" in answer.content.decode()

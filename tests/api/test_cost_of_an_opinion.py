@@ -6,8 +6,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import close_old_connections, connection
 from django.test.utils import CaptureQueriesContext
 
-from cases import broker, predictions
+from cases.jobs import broker
 from cases.models import LesionImage, Prediction, PredictionState
+from cases.prediction import computing
 from inference import registry
 from inference.models import ModelState
 from tests.cases.models import FakeEngine, registered_model
@@ -57,7 +58,7 @@ def test_a_prediction_takes_three_statements(alma, api):
     api(alma.staff).post("/api/v1/images/", body, format="multipart")
     prediction = Prediction.objects.get()
     with CaptureQueriesContext(connection) as asked:
-        assert predictions.run(prediction.id)
+        assert computing.run(prediction.id)
     assert len(statements(asked)) == 3, "\n".join(statements(asked))
     prediction.refresh_from_db()
     assert prediction.state == PredictionState.DONE

@@ -11,8 +11,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from accounts.models import ApiToken
-from cases import conditions
 from cases.models import Case
+from cases.vocabulary import conditions
 from inference.models import ModelVersion
 from tests.cast import photo
 

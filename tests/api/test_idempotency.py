@@ -12,9 +12,10 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import ApiToken, Membership
-from cases import idempotency, lesions
+from cases import idempotency
 from cases.idempotency import LEASE
 from cases.models import KeptAnswer, Lesion, LesionImage, Outcome, Patient, Read
+from cases.record import lesions
 from cases.tasks import sweep_kept_answers
 from tests.api.test_record import NEW_PATIENT, V1
 from tests.cast import make_case, make_patient, photo, waiting_case
@@ -100,7 +101,7 @@ def test_a_photo_with_an_id_of_its_own_is_one_photo(alma, api):
 def test_refusals_are_kept_and_surprises_are_not(alma, api):
     client, body = api(alma.staff), {**NEW_PATIENT, "birth_date": "soon"}
     assert same(post(client, "patients", body), post(client, "patients", body))
-    with mock.patch("cases.patients.register", side_effect=RuntimeError), pytest.raises(RuntimeError):
+    with mock.patch("cases.record.patients.register", side_effect=RuntimeError), pytest.raises(RuntimeError):
         post(client, "patients", NEW_PATIENT, key="other")
     assert post(client, "patients", NEW_PATIENT, key="other").status_code == 201
 
@@ -178,7 +179,7 @@ def test_requests_at_once_make_one_record(alma, api):
         finally:
             connections.close_all()
 
-    with mock.patch("cases.lesions.add", slowly):
+    with mock.patch("cases.record.lesions.add", slowly):
         threads = [threading.Thread(target=ask) for _ in range(4)]
         for thread in threads:
             thread.start()

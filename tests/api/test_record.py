@@ -9,8 +9,8 @@ from uuid6 import uuid7
 
 from accounts.models import Membership
 from accounts.roles import Role
-from cases import lifecycle
 from cases.models import Case, CaseState, Lesion, Patient, Prediction, Read, Urgency
+from cases.record import lifecycle
 from inference.models import Activation, ModelVersion
 from tests.cast import make_case, make_image, make_patient, waiting_case
 
@@ -280,8 +280,9 @@ class TestLists:
     LISTS = ["patients", "lesions", "cases", "images", "predictions", "reads", "outcomes"]
 
     def fill(self, cast, number, model):
-        from cases import outcomes, reads
         from cases.models import Condition
+        from cases.reading import reads
+        from cases.record import outcomes
 
         for _ in range(number):
             case = waiting_case(cast)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from benchmarks import photos
 from benchmarks.client import form
-from cases.photo import jpeg
+from cases.pixels import jpeg
 
 
 def test_a_drawn_photo_has_the_pixels_and_about_the_bytes_that_were_asked_for() -> None:

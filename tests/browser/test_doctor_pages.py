@@ -11,8 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from cases import intake, lifecycle, reads
 from cases.models import Case, CaseState, Condition, Prediction, PredictionState, Read, Urgency
+from cases.photo import intake
+from cases.reading import reads
+from cases.record import lifecycle
 from tests.browser.looks import DESK, PHONE, is_sound
 from tests.cases.readings import QUEUED, URGENT, predict
 from tests.cast import make_case, photo

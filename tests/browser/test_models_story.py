@@ -13,8 +13,11 @@ from django.db import connection
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from cases import conditions, intake, lifecycle, patients, predictions, rescoring
 from cases.models import Case, Consent, Patient, Prediction
+from cases.photo import intake
+from cases.prediction import computing, rescoring
+from cases.record import lifecycle, patients
+from cases.vocabulary import conditions
 from inference import promotion, registry
 from inference.models import Activation, Comparison, ModelVersion
 from tests.browser.looks import DESK, PHONE, is_sound
@@ -82,7 +85,7 @@ def new_photo(cast, seed: int, patient: Patient | None = None) -> Case:
     drawn.photo("MEL", seed, side=400).save(content, "JPEG")
     content.seek(0)
     image = intake.accept(case, content, name="photo.jpg", by=cast.staff)
-    predictions.run(Prediction.objects.get(image=image).id)
+    computing.run(Prediction.objects.get(image=image).id)
     return case
 
 
@@ -223,7 +226,7 @@ def test_shadow_and_signed_cases(alma, active, browse_as, tmp_path):
     expect(page.get_by_text("eager-1 scores new photos silently from now on.")).to_be_visible()
 
     case = new_photo(alma, seed=9)
-    predictions.run(Prediction.every.get(image__case=case, silent=True).id)
+    computing.run(Prediction.every.get(image__case=case, silent=True).id)
     assert "eager-1" not in model_named_on(page, case)
     page.goto(reverse("model_detail", args=[eager.id]))
     expect(page.get_by_text("1 by it alone")).to_be_visible()

@@ -12,8 +12,8 @@ from django.utils import timezone
 from PIL import Image
 from playwright.sync_api import expect
 
-from cases import lifecycle
 from cases.models import Case, Notification, ReportDelivery
+from cases.record import lifecycle
 from tests.browser.looks import DESK, PHONE, fits, is_sound
 from tests.cases.readings import predict
 from tests.cases.test_notifications import biopsy, sign

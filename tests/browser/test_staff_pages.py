@@ -9,8 +9,8 @@ from django.urls import reverse
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from cases.demo import drawing
 from cases.models import Answer, Case, CaseState, ImageKind, LesionImage, Patient
+from cases.pixels import drawing
 from tests.browser.looks import DESK, PHONE, fits, is_sound
 from tests.cast import make_case, make_patient, photo
 

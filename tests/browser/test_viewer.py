@@ -11,8 +11,9 @@ from django.utils import timezone
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from cases import intake, lifecycle
 from cases.models import Case, LesionImage, Reservation
+from cases.photo import intake
+from cases.record import lifecycle
 from tests.browser.looks import fits, is_sound
 from tests.browser.test_doctor_pages import SEEDS, opened, sign_elsewhere, waiting
 from tests.cases.readings import predict

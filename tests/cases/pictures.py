@@ -8,8 +8,7 @@ from functools import cache
 import pillow_heif
 from PIL import Image, PngImagePlugin
 
-from cases.demo import drawing
-from cases.photo import chunked
+from cases.pixels import chunked, drawing
 
 # Words that must not survive; each kind of metadata carries its own.
 SECRETS = [

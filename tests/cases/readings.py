@@ -5,8 +5,8 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from cases import opinions
 from cases.models import Case, LesionImage, Prediction, PredictionState
+from cases.prediction import opinions
 from inference.models import ModelState, ModelVersion
 from tests.cast import make_image
 

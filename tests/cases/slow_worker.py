@@ -18,7 +18,7 @@ __all__ = ["app"]
 django.setup()
 
 # Models can be imported only now.
-from cases import watchdog  # noqa: E402
+from cases.jobs import watchdog  # noqa: E402
 from inference import registry  # noqa: E402
 from tests.cases.models import FakeEngine  # noqa: E402
 

@@ -6,11 +6,14 @@ import pytest
 from django.urls import reverse
 
 from accounts.roles import Role
-from cases import access, ai_switch, blinding, first_opinions, reads, worklist
+from cases import access, blinding
 from cases.errors import Refused
 from cases.models import Case, Condition, FirstOpinion, PredictionState
 from cases.models.judgement import AppendOnlyError
-from cases.worklist import AiKind, Filters
+from cases.prediction import switch
+from cases.reading import first_opinions, reads
+from cases.worklist import listing
+from cases.worklist.filters import AiKind, Filters
 from tests.cases.readings import QUEUED, URGENT, opinion_on
 from tests.cast import make_clinic, make_person, waiting_case
 
@@ -141,7 +144,7 @@ def test_the_list_by_what_the_ai_says_holds_all_that_a_person_may_see(blind):
     sign(settled_by_lead, other, "MEL")
     seen = {}
     for person in (blind.doctor, other, blind.lead, blind.staff):
-        listed = worklist.page(person, clinic, Filters(ai=AiKind.FLAGGED)).rows
+        listed = listing.page(person, clinic, Filters(ai=AiKind.FLAGGED)).rows
         seen[person] = {row.case for row in listed}
         assert seen[person] == {case for case in Case.objects.all() if not blinding.hides_ai(person, case)}
     assert seen[blind.doctor] == {begun, read_once, settled_by_lead}
@@ -156,7 +159,7 @@ def test_one_switch_stops_the_ai_for_the_clinic_and_starts_it_again(alma, brno):
     case, elsewhere = waiting_case(alma), waiting_case(brno)
     done, other = opinion_on(case), opinion_on(elsewhere)
     queued = opinion_on(waiting_case(alma), **QUEUED)
-    ai_switch.stop(alma.clinic.id, alma.lead, "Wrong on every photo since noon.")
+    switch.stop(alma.clinic.id, alma.lead, "Wrong on every photo since noon.")
     for cast in (alma, brno):
         for role in Role:
             cast.role(role).__dict__.pop("held_memberships", None)
@@ -168,7 +171,7 @@ def test_one_switch_stops_the_ai_for_the_clinic_and_starts_it_again(alma, brno):
     read = sign(case, alma.doctor, prediction=done)
     assert read.ai_visible is False
 
-    ai_switch.start(alma.clinic.id, alma.lead)
+    switch.start(alma.clinic.id, alma.lead)
     queued.refresh_from_db()
     assert queued.state == PredictionState.QUEUED
 
@@ -176,14 +179,14 @@ def test_one_switch_stops_the_ai_for_the_clinic_and_starts_it_again(alma, brno):
 @pytest.mark.parametrize(("role", "allowed"), [("lead", True), ("admin", True), ("doctor", False), ("staff", False)])
 def test_who_may_stop_the_ai(alma, brno, role, allowed):
     if allowed:
-        assert ai_switch.stop(alma.clinic.id, alma.role(role), "Odd results.").ai_is_stopped
+        assert switch.stop(alma.clinic.id, alma.role(role), "Odd results.").ai_is_stopped
     else:
         with pytest.raises(Refused):
-            ai_switch.stop(alma.clinic.id, alma.role(role), "Odd results.")
+            switch.stop(alma.clinic.id, alma.role(role), "Odd results.")
     with pytest.raises(Refused):
-        ai_switch.stop(brno.clinic.id, alma.role(role), "Odd results.")
+        switch.stop(brno.clinic.id, alma.role(role), "Odd results.")
 
 
 def test_stopping_needs_a_reason(alma):
     with pytest.raises(Refused, match="why"):
-        ai_switch.stop(alma.clinic.id, alma.lead, "  ")
+        switch.stop(alma.clinic.id, alma.lead, "  ")

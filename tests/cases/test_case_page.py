@@ -10,8 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from cases import lifecycle, reads
 from cases.models import Case, CaseState, Condition, Consent, Outcome, Prediction, PredictionState, Read
+from cases.reading import reads
+from cases.record import lifecycle
 from inference.models import ModelState
 from tests.cases.readings import (
     FAILED,

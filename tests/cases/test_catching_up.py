@@ -5,9 +5,10 @@ import threading
 import pytest
 from django.db import connection
 
-from cases import catching_up, lifecycle, predictions
 from cases.errors import Refused
 from cases.models import LesionImage, Prediction, PredictionState
+from cases.prediction import asking, catching_up
+from cases.record import lifecycle
 from inference.models import ModelState, ModelVersion
 from tests.cases.models import registered_model
 from tests.cast import waiting_case
@@ -39,7 +40,7 @@ def test_only_what_may_be_asked_is(alma):
 
 def test_a_shadows_silent_prediction_is_no_opinion(alma):
     image = waiting_case(alma).images.get()
-    predictions.request_silently(image, registered_model(ModelState.SHADOW))
+    asking.request_silently(image, registered_model(ModelState.SHADOW))
     registered_model()
     assert catching_up.sweep() == 1
 
@@ -79,7 +80,7 @@ def test_two_sweeps_at_once_ask_once(alma):
 def left_behind(alma) -> Prediction:
     """Failed, and its model was retired."""
     version = registered_model()
-    prediction = predictions.request(waiting_case(alma).images.get())
+    prediction = asking.request(waiting_case(alma).images.get())
     assert prediction is not None
     Prediction.objects.filter(id=prediction.id).update(state=PredictionState.FAILED, reason="Broke off.", attempts=3)
     ModelVersion.objects.filter(id=version.id).update(state=ModelState.RETIRED)
@@ -88,18 +89,18 @@ def left_behind(alma) -> Prediction:
 
 def test_a_retry_of_a_retired_models_prediction_asks_the_active_one(left_behind):
     active = registered_model()
-    queued = predictions.retry(left_behind)
+    queued = asking.retry(left_behind)
     assert queued is not None
     assert (queued.model_version, queued.state, queued.image) == (active, PredictionState.QUEUED, left_behind.image)
     left_behind.refresh_from_db()
     assert left_behind.state == PredictionState.FAILED
-    assert predictions.retry(left_behind) == queued
+    assert asking.retry(left_behind) == queued
     assert left_behind.image.predictions.count() == 2
 
 
 def test_a_retry_without_any_model_says_so(left_behind, alma, sign_in):
     with pytest.raises(Refused) as refused:
-        predictions.retry(left_behind)
+        asking.retry(left_behind)
     assert refused.value.code == "no_model"
     answer = sign_in(alma.staff).post(f"/predictions/{left_behind.id}/retry/", headers={"Accept": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (409, "no_model")

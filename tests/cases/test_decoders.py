@@ -7,9 +7,9 @@ import sys
 import pytest
 from django.core.cache import cache
 
-from cases import intake
-from cases.photo import apart, jpeg, picture, suspects
-from cases.photo.errors import Damaged, PhotoRefused
+from cases.photo import intake
+from cases.pixels import apart, jpeg, picture, suspects
+from cases.pixels.errors import Damaged, PhotoRefused
 from tests.cases import pictures
 from tests.cast import make_case
 

@@ -6,9 +6,11 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from cases import notification_mail, notifications, outcomes, report_deliveries
 from cases.demo import aftermath
 from cases.models import Case, Condition, Read, Urgency
+from cases.notifications import inbox, mail
+from cases.record import outcomes
+from cases.report import deliveries
 from tests.cast import waiting_case
 
 pytestmark = pytest.mark.django_db
@@ -33,8 +35,8 @@ def test_old_reports_are_printed_and_new_ones_wait(alma):
         found = Condition.objects.get(code="MEL")
         outcomes.record(case_id=case.id, by=alma.lead, condition=found, reported_on=signed.date())
     aftermath.write(alma.clinic, alma.staff)
-    assert [case.number for case in report_deliveries.ready(alma.staff, alma.clinic)] == [2]
-    assert notification_mail.sweep() == 0
-    assert notifications.unread(alma.staff) == 1
-    assert {each.read_at is None for each in notifications.listed(alma.doctor) if each.case.number == 1} == {False}
-    assert all(each.due_at <= now + timedelta(minutes=1) for each in notifications.listed(alma.doctor))
+    assert [case.number for case in deliveries.ready(alma.staff, alma.clinic)] == [2]
+    assert mail.sweep() == 0
+    assert inbox.unread(alma.staff) == 1
+    assert {each.read_at is None for each in inbox.listed(alma.doctor) if each.case.number == 1} == {False}
+    assert all(each.due_at <= now + timedelta(minutes=1) for each in inbox.listed(alma.doctor))

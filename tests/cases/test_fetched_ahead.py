@@ -6,8 +6,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from cases import case_file, reservations
 from cases.models import Certainty, Read, ReadDraft, Reservation, Urgency
+from cases.reading import case_file, reservations
 from cases.views import passing
 from tests.cases.readings import predict
 from tests.cast import make_image, waiting_case

@@ -12,12 +12,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from cases import conditions, outcomes, read_drafts, reservations
 from cases.figures import agreement, dashboard, drift, flow, influence
 from cases.figures import outcomes as by_biopsy
 from cases.figures.figure import Estimate, csv_row, in_text
 from cases.figures.scope import Scope
 from cases.models import Case, CaseState, Condition, FirstOpinion, PhotoRequest, Read
+from cases.reading import drafts, reservations
+from cases.record import outcomes
+from cases.vocabulary import conditions
 from inference.statistics import Share, kappa, kappa_interval, stability
 from tests.cases.readings import make_version, predict
 from tests.cast import Cast, make_patient, make_person, waiting_case
@@ -251,8 +253,8 @@ def test_days_are_the_clinics_and_nonsense_is_forgiven(alma):
 def test_the_queue_by_reader_names_who_has_begun_and_who_is_at_it(alma, brno):
     open_case, held, signed = waiting_case(alma), waiting_case(alma), judged(alma, "NEV")
     empty = {"condition": None, "certainty": "", "management": "", "comment": ""}
-    read_drafts.save(open_case, alma.doctor, version=0, **empty)
-    read_drafts.save(signed, alma.doctor, version=0, **empty)  # a correction: nobody waits for it
+    drafts.save(open_case, alma.doctor, version=0, **empty)
+    drafts.save(signed, alma.doctor, version=0, **empty)  # a correction: nobody waits for it
     reservations.reserve(held, alma.lead)
     scope = Scope.read({}, alma.admin, alma.clinic)
     figure = dashboard.figure(scope, "begun")

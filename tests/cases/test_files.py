@@ -5,8 +5,8 @@ from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from cases import files, intake
 from cases.models import LesionImage
+from cases.photo import files, intake
 from tests.cast import make_case, photo
 
 pytestmark = pytest.mark.django_db

@@ -13,10 +13,12 @@ from django.db import connection
 from django.utils import timezone
 from PIL import Image
 
-from cases import intake, lifecycle, patients, predictions
 from cases.errors import Refused
-from cases.intake import PhotoRefused
 from cases.models import Case, CaseState, LesionImage, Prediction, PredictionState
+from cases.photo import intake
+from cases.photo.intake import PhotoRefused
+from cases.prediction import asking
+from cases.record import lifecycle, patients
 from tests.cases import pictures
 from tests.cases.models import registered_model
 from tests.cast import make_case, make_patient, photo, waiting_case
@@ -285,7 +287,7 @@ def test_without_consent_there_is_a_photo_and_no_prediction(alma, settings):
 
 @pytest.mark.parametrize("which", range(5))
 def test_a_full_disk_is_a_sentence_and_leaves_nothing(case, settings, monkeypatch, which):
-    from cases import storage
+    from cases.photo import storage
 
     flushed: list[object] = []
     real = storage._flush
@@ -308,7 +310,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(case, settings, monkeypatc
 
 
 def test_any_failure_after_the_files_removes_them(case, settings, monkeypatch):
-    monkeypatch.setattr(predictions, "request_first", lambda image: 1 / 0)
+    monkeypatch.setattr(asking, "request_first", lambda image: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         take(case, photo())
     assert not files(settings)

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
-from cases.photo import exif, picture
-from cases.photo.errors import PhotoRefused
+from cases.pixels import exif, picture
+from cases.pixels.errors import PhotoRefused
 from tests.cases import pictures
 
 WORD = b"Zzyzx-1913"

@@ -9,8 +9,8 @@ import zlib
 import pytest
 from PIL import Image, TiffImagePlugin
 
-from cases.photo import chunked, picture
-from cases.photo.errors import PhotoRefused
+from cases.pixels import chunked, picture
+from cases.pixels.errors import PhotoRefused
 from tests.cases import pictures
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageCms
 
-from cases.photo import chunked, exif, jpeg, picture
+from cases.pixels import chunked, exif, jpeg, picture
 from tests.cases import pictures
 
 MAKERS = {

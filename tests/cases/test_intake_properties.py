@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from pillow_heif import register_heif_opener
 
-from cases import intake
-from cases.intake import PhotoRefused
 from cases.models import LesionImage
-from cases.photo import apart, chunked, decoding
+from cases.photo import intake
+from cases.photo.intake import PhotoRefused
+from cases.pixels import apart, chunked, decoding
 from tests.cases import pictures
 from tests.cast import make_case
 

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
-from cases.demo import drawing
-from cases.photo import picture, quality
-from cases.photo import remarks as remarks_in_words
+from cases.pixels import drawing, picture, quality
+from cases.pixels import remarks as remarks_in_words
 from tests.cases import pictures
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cases.labels import Label, LabelSource, Said, label_of
+from cases.reading.labels import Label, LabelSource, Said, label_of
 
 BIOPSY, ARBITRATION, TWO, ONE = LabelSource.BIOPSY, LabelSource.ARBITRATION, LabelSource.TWO_READS, LabelSource.ONE_READ
 UNCONFIRMED, DISPUTED = LabelSource.UNCONFIRMED, LabelSource.DISPUTED

@@ -6,10 +6,11 @@ from uuid import uuid4
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from cases import lifecycle, photo_requests
 from cases.errors import Refused
 from cases.models import Case, CaseState, Lesion, Urgency
 from cases.models.case import OPEN_STATES
+from cases.photo import retakes
+from cases.record import lifecycle
 from tests.cast import make_case, make_image, make_patient, waiting_case
 
 ACTIONS = {
@@ -36,7 +37,7 @@ def case_in(cast, state: CaseState) -> Case:
     elif state == CaseState.SIGNED:
         Case.objects.filter(id=case.id).update(state=state, signed_at=case.waiting_since)
     elif state == CaseState.PHOTOS_WANTED:
-        photo_requests.ask(case_id=case.id, by=cast.doctor, request_id=uuid4(), faults=["blurred"])
+        retakes.ask(case_id=case.id, by=cast.doctor, request_id=uuid4(), faults=["blurred"])
     elif state == CaseState.WITHDRAWN:
         lifecycle.withdraw(case.id, "logged twice")
     return case

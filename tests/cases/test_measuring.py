@@ -5,8 +5,8 @@ import io
 import pytest
 from django.core.management import call_command
 
-from cases import intake, measuring, resemblance
 from cases.models import LesionImage
+from cases.photo import intake, measuring, resemblance
 from tests.cases import pictures
 from tests.cast import make_case, make_image, photo
 

@@ -11,18 +11,14 @@ from django.utils import timezone
 from PIL import Image
 
 from accounts.models import Membership
-from cases import (
-    lifecycle,
-    notification_mail,
-    notification_words,
-    notifications,
-    outcomes,
-    photo_requests,
-    predictions,
-    reads,
-)
 from cases.models import Case, Condition, MailState, Notification, NotificationKind, Urgency
-from cases.notifications import Choice
+from cases.notifications import choices, inbox, telling, words
+from cases.notifications import mail as notification_mail
+from cases.notifications.choices import Choice
+from cases.photo import retakes
+from cases.prediction import asking, computing
+from cases.reading import reads
+from cases.record import lifecycle, outcomes
 from tests.cases.models import FakeEngine, registered_model
 from tests.cast import make_case, make_image, make_patient, make_person, waiting_case
 
@@ -31,7 +27,7 @@ KIND = NotificationKind
 
 
 def told(person, kind=None) -> list[str]:
-    found = notifications.listed(person)
+    found = inbox.listed(person)
     return [str(each.kind) for each in (found.filter(kind=kind) if kind else found)]
 
 
@@ -95,7 +91,7 @@ class TestWho:
 
     def test_what_is_about_a_logged_case_goes_to_who_logged_it(self, alma):
         colleague = make_person(alma.clinic, "staff")
-        notifications.notify(KIND.PHOTOS_WANTED, case=waiting_case(alma))
+        telling.notify(KIND.PHOTOS_WANTED, case=waiting_case(alma))
         assert told(alma.staff) == [KIND.PHOTOS_WANTED]
         assert told(colleague) == []
 
@@ -108,12 +104,12 @@ class TestWho:
             Membership.objects.filter(user=alma.staff).delete()
         else:
             case.created_by = alma.integration
-        notifications.notify(KIND.REPORT_READY, case=case)
+        telling.notify(KIND.REPORT_READY, case=case)
         assert told(colleague) == [KIND.REPORT_READY]
         assert not Notification.objects.filter(person=alma.integration).exists()
 
     def test_who_leaves_the_clinic_sees_nothing_of_it_any_more(self, alma, brno):
-        notifications.notify(KIND.PHOTOS_WANTED, case=waiting_case(alma))
+        telling.notify(KIND.PHOTOS_WANTED, case=waiting_case(alma))
         Membership.objects.filter(user=alma.staff).update(clinic=brno.clinic)
         person = type(alma.staff).objects.get(id=alma.staff.id)
         assert told(person) == []
@@ -124,14 +120,14 @@ class TestOnce:
     def test_the_same_event_twice_is_told_once_and_another_occasion_again(self, alma):
         case = waiting_case(alma)
         for occasion in ("one", "one", "two"):
-            notifications.notify(KIND.PHOTOS_WANTED, case=case, occasion=occasion)
+            telling.notify(KIND.PHOTOS_WANTED, case=case, occasion=occasion)
         assert len(told(alma.staff)) == 2
         assert notification_mail.sweep() == 2
 
     def test_what_is_rolled_back_was_not_told(self, alma):
         case = waiting_case(alma)
         with transaction.atomic():
-            notifications.notify(KIND.PHOTOS_WANTED, case=case)
+            telling.notify(KIND.PHOTOS_WANTED, case=case)
             assert Notification.objects.exists()
             transaction.set_rollback(True)
         assert not Notification.objects.exists()
@@ -139,10 +135,10 @@ class TestOnce:
     def test_what_can_be_undone_is_held_back_and_can_be_retracted(self, alma, monkeypatch):
         case = waiting_case(alma)
         for occasion in ("kept", "undone"):
-            notifications.notify(KIND.PHOTOS_WANTED, case=case, occasion=occasion, after=timedelta(seconds=15))
+            telling.notify(KIND.PHOTOS_WANTED, case=case, occasion=occasion, after=timedelta(seconds=15))
         assert told(alma.staff) == []
         assert notification_mail.sweep() == 0
-        notifications.retract(KIND.PHOTOS_WANTED, case, "undone")
+        telling.retract(KIND.PHOTOS_WANTED, case, "undone")
         later = timezone.now() + timedelta(seconds=16)
         monkeypatch.setattr(timezone, "now", lambda: later)
         assert told(alma.staff) == [KIND.PHOTOS_WANTED]
@@ -150,9 +146,9 @@ class TestOnce:
 
     def test_what_is_dealt_with_is_news_to_nobody(self, alma):
         case = waiting_case(alma, requested_urgency=Urgency.URGENT)
-        assert notifications.unread(alma.lead) == 1
-        notifications.settle(KIND.URGENT_WAITING, case)
-        assert notifications.unread(alma.lead) == 0
+        assert inbox.unread(alma.lead) == 1
+        telling.settle(KIND.URGENT_WAITING, case)
+        assert inbox.unread(alma.lead) == 0
         assert told(alma.lead) == [KIND.URGENT_WAITING]
         assert notification_mail.sweep() == 0
 
@@ -161,7 +157,7 @@ class TestOutcome:
     def test_tells_the_readers_how_they_did(self, alma):
         case = signed(alma, "NEV")
         outcome = biopsy(alma, case, "MEL")
-        line = notification_words.lines(alma.doctor, list(notifications.listed(alma.doctor)))[0]
+        line = words.lines(alma.doctor, list(inbox.listed(alma.doctor)))[0]
         assert line.title == "A biopsy result is known"
         assert line.text.startswith(f"The biopsy of a case you read says {outcome.condition}; you said ")
         assert case.reference in line.text
@@ -170,7 +166,7 @@ class TestOutcome:
     def test_and_that_they_were_right(self, alma):
         case = signed(alma, "MEL")
         biopsy(alma, case, "MEL")
-        line = notification_words.lines(alma.doctor, list(notifications.listed(alma.doctor)))[0]
+        line = words.lines(alma.doctor, list(inbox.listed(alma.doctor)))[0]
         assert "as you did" in line.text
 
     def test_a_corrected_result_is_news_where_it_differs(self, alma):
@@ -183,7 +179,7 @@ class TestOutcome:
 
 
 def _lines(person):
-    return notification_words.lines(person, list(notifications.listed(person)))
+    return words.lines(person, list(inbox.listed(person)))
 
 
 class TestReading:
@@ -197,7 +193,7 @@ class TestReading:
     def test_a_signed_case_has_a_report_and_is_urgent_no_more(self, alma, later):
         case = waiting_case(alma, requested_urgency=Urgency.URGENT)
         sign(case, alma.doctor)
-        assert notifications.unread(alma.lead) == 0
+        assert inbox.unread(alma.lead) == 0
         assert told(alma.staff) == []
         later()
         assert told(alma.staff) == [KIND.REPORT_READY]
@@ -227,20 +223,18 @@ class TestReading:
 
     def test_photos_are_wanted_until_they_came(self, alma):
         case, asked = waiting_case(alma, requested_urgency=Urgency.URGENT), uuid4()
-        photo_requests.ask(case_id=case.id, by=alma.doctor, request_id=asked, faults=["blurred"])
-        photo_requests.ask(case_id=case.id, by=alma.doctor, request_id=asked, faults=["blurred"])
+        retakes.ask(case_id=case.id, by=alma.doctor, request_id=asked, faults=["blurred"])
+        retakes.ask(case_id=case.id, by=alma.doctor, request_id=asked, faults=["blurred"])
         assert told(alma.staff) == [KIND.PHOTOS_WANTED]
-        assert notifications.unread(alma.lead) == 0
+        assert inbox.unread(alma.lead) == 0
         make_image(case)
         lifecycle.send(case.id, by=alma.staff)
-        assert notifications.unread(alma.staff) == 0
-        assert notifications.unread(alma.lead) == 1  # it is urgent, and waits again
+        assert inbox.unread(alma.staff) == 0
+        assert inbox.unread(alma.lead) == 1  # it is urgent, and waits again
 
     def test_photos_that_are_not_wanted_after_all_are_not_told(self, alma):
-        asked = photo_requests.ask(
-            case_id=waiting_case(alma).id, by=alma.doctor, request_id=uuid4(), faults=["blurred"]
-        )
-        photo_requests.take_back(asked.id, alma.doctor)
+        asked = retakes.ask(case_id=waiting_case(alma).id, by=alma.doctor, request_id=uuid4(), faults=["blurred"])
+        retakes.take_back(asked.id, alma.doctor)
         assert told(alma.staff) == []
 
 
@@ -251,7 +245,7 @@ class TestMail:
         case = waiting_case(alma, patient=patient, note="Bleeds at night")
         for kind in KIND:
             if kind != KIND.TRAINING_DONE:
-                notifications.notify(kind, case=case, people=[alma.staff])
+                telling.notify(kind, case=case, people=[alma.staff])
         Notification.objects.update(mail_state=MailState.QUEUED, mail_due_at=timezone.now())
         assert notification_mail.sweep() == len(KIND) - 1
         for sent in mail.outbox:
@@ -263,13 +257,13 @@ class TestMail:
         assert {sent.subject for sent in mail.outbox} >= {"A report is ready in skinclinic"}
 
     def test_is_sent_once_by_two_workers_at_once(self, alma):
-        notifications.notify(KIND.PHOTOS_WANTED, case=waiting_case(alma))
+        telling.notify(KIND.PHOTOS_WANTED, case=waiting_case(alma))
         first, second = (own(alma.staff, KIND.PHOTOS_WANTED) for _ in range(2))
         assert notification_mail._claim(first)
         assert not notification_mail._claim(second)
 
     def test_a_server_that_is_down_is_asked_again_later_and_then_given_up(self, alma, monkeypatch):
-        notifications.notify(KIND.PHOTOS_WANTED, case=waiting_case(alma))
+        telling.notify(KIND.PHOTOS_WANTED, case=waiting_case(alma))
 
         def refuse(*_args):
             raise ConnectionRefusedError
@@ -290,10 +284,10 @@ class TestMail:
         self, alma, monkeypatch, django_capture_on_commit_callbacks
     ):
         sent = []
-        monkeypatch.setattr("cases.broker.tell", lambda *message: sent.append(message))
+        monkeypatch.setattr("cases.jobs.broker.tell", lambda *message: sent.append(message))
         case = waiting_case(alma)
         with django_capture_on_commit_callbacks(execute=True):
-            notifications.notify(KIND.PHOTOS_WANTED, case=case)
+            telling.notify(KIND.PHOTOS_WANTED, case=case)
             assert sent == []
         assert sent == [("cases.tasks.send_mail", f"photos_wanted:{case.id}", "background")]
         assert notification_mail.send_event(sent[0][1]) == 1
@@ -302,10 +296,10 @@ class TestMail:
 class TestChoices:
     def test_decide_where_it_is_told(self, alma, sign_in):
         case = waiting_case(alma)
-        notifications.choose(alma.staff, [Choice(KIND.PHOTOS_WANTED, in_app=False, by_mail=True)])
-        notifications.choose(alma.staff, [Choice(KIND.REPORT_READY, in_app=True, by_mail=False)])
+        choices.choose(alma.staff, [Choice(KIND.PHOTOS_WANTED, in_app=False, by_mail=True)])
+        choices.choose(alma.staff, [Choice(KIND.REPORT_READY, in_app=True, by_mail=False)])
         for kind in (KIND.PHOTOS_WANTED, KIND.REPORT_READY):
-            notifications.notify(kind, case=case)
+            telling.notify(kind, case=case)
         assert told(alma.staff) == [KIND.REPORT_READY]
         assert notification_mail.sweep() == 1
         # The mail's link works all the same.
@@ -318,10 +312,10 @@ class TestChoices:
         assert "An urgent case is waiting" in page
         assert "A training has ended" not in page  # nothing that a doctor has to do with
         client.post("/notifications/settings/", {"in_app": [KIND.URGENT_WAITING, KIND.TRAINING_DONE]})
-        chosen = {choice.kind: choice for choice in notifications.choices(alma.doctor)}
+        chosen = {choice.kind: choice for choice in choices.of(alma.doctor)}
         assert chosen[KIND.URGENT_WAITING] == Choice(KIND.URGENT_WAITING, in_app=True, by_mail=False)
         assert chosen[KIND.OUTCOME_KNOWN] == Choice(KIND.OUTCOME_KNOWN, in_app=False, by_mail=False)
-        assert notifications.choices(alma.lead)[0].by_mail
+        assert choices.of(alma.lead)[0].by_mail
 
 
 class TestPages:
@@ -334,9 +328,9 @@ class TestPages:
         assert answer.headers["Location"] == f"/cases/{case.id}/"
         assert "Notifications, 0 new" in client.get("/notifications/bell/").content.decode()
         client.post(f"/notifications/{row.id}/mark/", {"as": "new"})
-        assert notifications.unread(alma.doctor) == 1
+        assert inbox.unread(alma.doctor) == 1
         client.post(f"/notifications/{row.id}/mark/", {"as": "read"})
-        assert notifications.unread(alma.doctor) == 0
+        assert inbox.unread(alma.doctor) == 0
 
     def test_all_are_marked_but_what_came_since(self, alma, sign_in):
         waiting_case(alma, requested_urgency=Urgency.URGENT)
@@ -344,14 +338,14 @@ class TestPages:
         seen = client.get("/notifications/").context["until"]
         waiting_case(alma, requested_urgency=Urgency.URGENT)
         client.post("/notifications/read/", {"until": seen})
-        assert notifications.unread(alma.doctor) == 1
+        assert inbox.unread(alma.doctor) == 1
 
     def test_the_list_costs_the_same_at_any_length(self, alma, sign_in, django_assert_max_num_queries):
         client = sign_in(alma.doctor)
         for number in (1, 28):
             for _ in range(number):
                 case = waiting_case(alma, requested_urgency=Urgency.URGENT)
-            notifications.notify(KIND.OUTCOME_KNOWN, case=case, people=[alma.doctor])
+            telling.notify(KIND.OUTCOME_KNOWN, case=case, people=[alma.doctor])
             with django_assert_max_num_queries(8):
                 page = client.get("/notifications/")
         assert len(page.context["lines"]) == 25
@@ -365,7 +359,7 @@ def test_two_at_once_tell_once(alma):
 
     def work():
         start.wait()
-        notifications.notify(KIND.PHOTOS_WANTED, case=case)
+        telling.notify(KIND.PHOTOS_WANTED, case=case)
         connection.close()
 
     threads = [threading.Thread(target=work) for _ in range(4)]
@@ -379,10 +373,10 @@ def test_two_at_once_tell_once(alma):
 def test_the_ais_flag_tells_the_doctors_of_a_case_that_waits(alma, monkeypatch):
     registered_model()
     case = waiting_case(alma)
-    monkeypatch.setattr(predictions.registry, "engine", lambda version: FakeEngine(first="MEL", urgent=True))
-    monkeypatch.setattr(predictions, "_picture", lambda image: Image.new("RGB", (64, 64)))
-    prediction = predictions.request(case.images.get())
-    assert predictions.run(prediction.id)
+    monkeypatch.setattr(asking.registry, "engine", lambda version: FakeEngine(first="MEL", urgent=True))
+    monkeypatch.setattr(computing, "_picture", lambda image: Image.new("RGB", (64, 64)))
+    prediction = asking.request(case.images.get())
+    assert computing.run(prediction.id)
     assert told(alma.doctor) == [KIND.URGENT_WAITING]
 
 

@@ -14,9 +14,10 @@ from django.core.files.storage import default_storage, storages
 from django.urls import reverse
 from moto.server import ThreadedMotoServer
 
-from cases import files, intake, predictions
 from cases.models import LesionImage, PredictionState
-from cases.object_storage import ObjectStorage
+from cases.photo import files, intake
+from cases.photo.object_storage import ObjectStorage
+from cases.prediction import asking, computing
 from inference import registry
 from skinclinic import checks, health
 from tests.cases.models import FakeEngine, registered_model
@@ -47,7 +48,7 @@ def endpoint(server, settings, monkeypatch) -> str:
     options = {"bucket": BUCKET, "endpoint": server, "public": server}
     settings.STORAGES = {
         **settings.STORAGES,
-        "default": {"BACKEND": "cases.object_storage.ObjectStorage", "OPTIONS": options},
+        "default": {"BACKEND": "cases.photo.object_storage.ObjectStorage", "OPTIONS": options},
     }
     assert isinstance(storages["default"], ObjectStorage)
     return server
@@ -69,7 +70,7 @@ def test_a_photo_goes_to_the_bucket_and_is_predicted_from_it(image, settings, mo
     assert not settings.MEDIA_ROOT.exists()
     monkeypatch.setattr(registry, "engine", lambda version: FakeEngine())
     prediction = image.predictions.get()
-    predictions.run(prediction.id)
+    computing.run(prediction.id)
     prediction.refresh_from_db()
     assert prediction.state == PredictionState.DONE
 
@@ -86,7 +87,7 @@ def test_the_row_is_committed_only_after_its_objects_are_there(endpoint, alma, m
 
 
 def test_any_failure_after_the_objects_removes_them(endpoint, alma, monkeypatch):
-    monkeypatch.setattr(predictions, "request_first", lambda image: 1 / 0)
+    monkeypatch.setattr(asking, "request_first", lambda image: 1 / 0)
     case = make_case(alma)
     with pytest.raises(ZeroDivisionError):
         intake.accept(case, io.BytesIO(photo()), name="a.jpg", by=case.created_by)

@@ -13,8 +13,9 @@ from django.urls import reverse
 from uuid6 import uuid7
 
 from accounts.models import ApiToken
-from cases import intake, outages
+from cases import outages
 from cases.models import LesionImage
+from cases.photo import intake
 from tests.cast import make_case, photo
 
 pytestmark = pytest.mark.django_db

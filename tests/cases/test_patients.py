@@ -8,9 +8,10 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cases import access, patients
+from cases import access
 from cases.errors import Refused
 from cases.models import Consent, Patient
+from cases.record import patients
 from tests.cast import make_patient
 
 

@@ -5,9 +5,10 @@ from uuid import uuid4
 import pytest
 from django.db import IntegrityError, transaction
 
-from cases import lifecycle, photo_requests
 from cases.errors import Refused
 from cases.models import CaseState, PhotoRequest
+from cases.photo import retakes
+from cases.record import lifecycle
 from tests.cast import make_image, waiting_case
 
 
@@ -17,9 +18,7 @@ def case(alma):
 
 
 def ask(case, by, **fields):
-    asked = photo_requests.ask(
-        case_id=case.id, by=by, **{"request_id": uuid4(), "faults": ["blurred", "overview"], **fields}
-    )
+    asked = retakes.ask(case_id=case.id, by=by, **{"request_id": uuid4(), "faults": ["blurred", "overview"], **fields})
     case.refresh_from_db()
     return asked
 
@@ -60,13 +59,13 @@ def test_a_double_click_asks_once(alma, case):
 
 def test_the_reader_takes_a_request_back_until_staff_have_answered(alma, case):
     asked = ask(case, alma.doctor)
-    photo_requests.take_back(asked.id, alma.lead)
+    retakes.take_back(asked.id, alma.lead)
     case.refresh_from_db()
     assert case.state == CaseState.WAITING
     again = ask(case, alma.doctor)
     lifecycle.send(case.id, by=alma.staff, why_no_new_photo="No.")
     with pytest.raises(Refused) as refusal:
-        photo_requests.take_back(again.id, alma.doctor)
+        retakes.take_back(again.id, alma.doctor)
     assert refusal.value.code == "answered"
 
 

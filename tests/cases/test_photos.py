@@ -10,8 +10,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from PIL import Image
 
-from cases import intake, predictions
 from cases.models import Case, CaseState, LesionImage, Prediction, PredictionState
+from cases.photo import intake
+from cases.prediction import asking, computing
 from inference import registry
 from tests.cases import pictures
 from tests.cases.models import FakeEngine, opinion, registered_model
@@ -36,7 +37,7 @@ def image(case) -> LesionImage:
 def done(image, monkeypatch) -> Prediction:
     prediction = image.predictions.get()
     monkeypatch.setattr(registry, "engine", lambda version: FakeEngine())
-    predictions.run(prediction.id)
+    computing.run(prediction.id)
     prediction.refresh_from_db()
     return prediction
 
@@ -237,7 +238,7 @@ def test_a_map_of_one_cell_is_no_heat_map(image, alma, sign_in, monkeypatch):
     whole.classify = lambda *_others: replace(opinion(), maps=np.ones((6, 1, 1), np.float32))
     monkeypatch.setattr(registry, "engine", lambda version: whole)
     prediction = image.predictions.get()
-    predictions.run(prediction.id)
+    computing.run(prediction.id)
     client = sign_in(alma.doctor)
     assert client.get(reverse("heatmap", args=[prediction.id])).status_code == 404
     page = client.get(reverse("case_detail", args=[image.case_id])).content.decode()
@@ -249,8 +250,8 @@ def test_a_recomputed_prediction_has_a_new_heat_map(done, alma, sign_in):
     client, url = sign_in(alma.doctor), reverse("heatmap", args=[done.id])
     tag = {"If-None-Match": client.get(url)["ETag"]}
     assert client.get(url, headers=tag).status_code == 304
-    predictions.answers_changed(done.image.case)
-    predictions.run(done.id)
+    asking.answers_changed(done.image.case)
+    computing.run(done.id)
     assert client.get(url, headers=tag).status_code == 200
 
 

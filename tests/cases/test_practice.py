@@ -4,7 +4,6 @@ import pytest
 from django.core.files.base import ContentFile
 from django.urls import reverse
 
-from cases import conditions, practice, worklist
 from cases.errors import Refused
 from cases.figures import dashboard
 from cases.figures.scope import Scope
@@ -19,6 +18,9 @@ from cases.models import (
     Prediction,
     Read,
 )
+from cases.reading import practice
+from cases.vocabulary import conditions
+from cases.worklist import counts, filters
 from inference.statistics import Share
 from tests.cases.test_figures import judged
 from tests.cast import Cast, make_person
@@ -139,7 +141,7 @@ def test_no_trace_in_records_figures_or_counts(alma, drawn):
     def state():
         scope = Scope.read({}, alma.lead, alma.clinic)
         figures = [vars(figure) for section in dashboard.Section for figure in dashboard.figures(scope, section)]
-        tallies = [str(tally) for tally in worklist.tallies(alma.doctor, alma.clinic, worklist.Filters())]
+        tallies = [str(tally) for tally in counts.tallies(alma.doctor, alma.clinic, filters.Filters())]
         return [record.objects.count() for record in records], str(figures), tallies
 
     before = state()

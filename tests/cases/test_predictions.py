@@ -2,7 +2,6 @@
 
 import io
 import threading
-from datetime import timedelta
 from uuid import uuid4
 
 import numpy as np
@@ -11,13 +10,19 @@ from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from cases import broker, intake, lifecycle, patients, predictions, queue, reads, tasks
+from cases import tasks
+from cases.jobs import broker
 from cases.models import Case, CaseState, Condition, LesionImage, Prediction, PredictionState, Urgency
 from cases.models.prediction import PENDING_STATES
-from cases.storage import DurableFileSystemStorage
+from cases.photo import intake
+from cases.photo.storage import DurableFileSystemStorage
+from cases.prediction import asking, computing, queue
+from cases.reading import reads
+from cases.record import lifecycle, patients
 from inference import registry
 from inference.bundle import BundleError
 from inference.models import ModelState, ModelVersion
+from tests.cases.asked import expire, fresh
 from tests.cases.models import FakeEngine, registered_model
 from tests.cast import make_case, make_image, make_patient, photo, waiting_case
 
@@ -62,15 +67,6 @@ def prediction(case, version) -> Prediction:
     return intake.accept(case, io.BytesIO(photo()), name="a.jpg", by=case.created_by).predictions.get()
 
 
-def fresh(prediction: Prediction) -> Prediction:
-    return Prediction.objects.get(id=prediction.id)
-
-
-def expire(prediction: Prediction) -> None:
-    """Lets the lease run out, as time does."""
-    Prediction.objects.filter(id=prediction.id).update(lease_until=timezone.now() - timedelta(seconds=1))
-
-
 def in_threads(*work) -> list[object]:
     """The results of all of `work`, each run in its own thread with its own connection, begun together."""
     begin, results = threading.Barrier(len(work), timeout=20), [None] * len(work)
@@ -100,7 +96,7 @@ def test_a_prediction_is_computed_and_stored(prediction, engine):
     case = prediction.image.case
     lifecycle.change(case.id, bled="yes", itch="no")
 
-    assert predictions.run(prediction.id)
+    assert computing.run(prediction.id)
 
     done = fresh(prediction)
     assert (done.state, done.attempts, done.claim_token, done.lease_until, done.reason) == (DONE, 1, None, None, "")
@@ -122,7 +118,7 @@ def test_the_message_is_sent_on_commit_to_the_cases_queue(alma, version, sent, d
     for urgency, name in ((Urgency.URGENT, "urgent"), (Urgency.ROUTINE, "routine")):
         image = make_image(make_case(alma, requested_urgency=urgency))
         with django_capture_on_commit_callbacks(execute=True):
-            prediction = predictions.request(image)
+            prediction = asking.request(image)
             assert not sent
         assert sent == [(str(prediction.id), name)]
         sent.clear()
@@ -130,13 +126,13 @@ def test_the_message_is_sent_on_commit_to_the_cases_queue(alma, version, sent, d
 
 def test_a_request_is_one_row_a_model_version(case, version):
     image = make_image(case)
-    assert predictions.request(image) == predictions.request(image)
+    assert asking.request(image) == asking.request(image)
     assert image.predictions.count() == 1
 
 
 def test_without_a_model_there_is_no_prediction_and_no_error(case):
     registered_model(state=ModelState.CANDIDATE)
-    assert predictions.request(make_image(case)) is None
+    assert asking.request(make_image(case)) is None
 
 
 @pytest.mark.parametrize("state", PredictionState)
@@ -155,12 +151,12 @@ def test_pending_as_property_and_as_filter_agree(prediction, state):
 def test_an_urgent_opinion_flags_the_case_and_a_calm_one_leaves_the_flag(prediction, engine):
     case = prediction.image.case
     engine.look["urgent"] = True
-    predictions.run(prediction.id)
+    computing.run(prediction.id)
     case.refresh_from_db()
     assert (case.flagged_by_ai, case.urgency) == (True, Urgency.URGENT)
     engine.look["urgent"] = False
     lifecycle.change(case.id, bled="yes")
-    predictions.run(prediction.id)
+    computing.run(prediction.id)
     case.refresh_from_db()
     assert (fresh(prediction).urgent, case.flagged_by_ai, case.urgency) == (False, True, Urgency.URGENT)
 
@@ -169,7 +165,7 @@ def test_what_was_asked_of_a_model_before_it_was_replaced_still_flags_the_case(p
     """It is shown, so what it says must count."""
     engine.look["urgent"] = True
     ModelVersion.objects.filter(id=version.id).update(state=ModelState.RETIRED)
-    predictions.run(prediction.id)
+    computing.run(prediction.id)
     assert fresh(prediction).urgent
     assert Case.objects.get().flagged_by_ai
 
@@ -181,7 +177,7 @@ def test_what_was_asked_of_a_model_before_it_was_replaced_still_flags_the_case(p
 def test_of_two_workers_exactly_one_claims(alma):
     registered_model()
     for _attempt in range(5):
-        prediction = predictions.request(make_image(make_case(alma)))
+        prediction = asking.request(make_image(make_case(alma)))
         claims = in_threads(*[lambda id=prediction.id: queue.claim(id)] * 2)
         won = [claim for claim in claims if isinstance(claim, Prediction)]
         assert [claim for claim in claims if claim is None] == [None], claims
@@ -199,7 +195,7 @@ def test_messages_that_come_twice_at_once_compute_once(alma, engine):
     ]
     # Duplicated, and in another order for each worker.
     results = in_threads(
-        lambda: [predictions.run(id) for id in ids * 2], lambda: [predictions.run(id) for id in ids[::-1] * 2]
+        lambda: [computing.run(id) for id in ids * 2], lambda: [computing.run(id) for id in ids[::-1] * 2]
     )
     assert sorted(results[0] + results[1]) == [False] * 6 + [True] * 2
     assert len(engine.seen) == 2
@@ -213,18 +209,18 @@ def test_an_urgent_result_and_a_change_of_answers_do_not_deadlock(alma, engine):
     case = make_case(alma)
     prediction = intake.accept(case, io.BytesIO(photo()), name="a.jpg", by=case.created_by).predictions.get()
     for attempt in range(5):
-        predictions.answers_changed(case)
+        asking.answers_changed(case)
         engine.during = threading.Barrier(2, timeout=20).wait
 
         def change(answer: str = ("yes", "no")[attempt % 2]) -> Case:
             engine.during()
             return lifecycle.change(case.id, bled=answer)
 
-        results = in_threads(lambda: predictions.run(prediction.id), change)
+        results = in_threads(lambda: computing.run(prediction.id), change)
         assert not [result for result in results if isinstance(result, Exception)], results
         engine.during = lambda: None
         # Whichever came first, the result that stands was computed with the answers that stand.
-        predictions.run(prediction.id)
+        computing.run(prediction.id)
         assert fresh(prediction).answers["bled"] is (attempt % 2 == 0)
 
 
@@ -233,11 +229,11 @@ def test_a_lease_that_runs_out_while_its_owner_works_gives_one_result(prediction
         engine.during = lambda: None
         expire(prediction)
         engine.look["first"] = "MEL"
-        assert predictions.run(prediction.id)
+        assert computing.run(prediction.id)
         engine.look["first"] = "BCC"
 
     engine.during = overtaken
-    assert predictions.run(prediction.id) is False
+    assert computing.run(prediction.id) is False
     assert (fresh(prediction).first_condition, fresh(prediction).attempts) == ("MEL", 2)
 
 
@@ -245,12 +241,12 @@ def test_a_late_failure_does_not_undo_the_result_of_another(prediction, engine):
     def overtaken() -> None:
         engine.during = lambda: None
         expire(prediction)
-        predictions.run(prediction.id)
+        computing.run(prediction.id)
         raise RuntimeError
 
     engine.during = overtaken
     with pytest.raises(RuntimeError):
-        predictions.run(prediction.id)
+        computing.run(prediction.id)
     assert fresh(prediction).state == DONE
 
 
@@ -267,11 +263,11 @@ def test_a_claim_that_is_taken_back_at_once_is_none(prediction, monkeypatch):
     def update_then_requeue(self, **fields: object) -> int:
         changed = real(self, **fields)
         if fields.get("state") == RUNNING:
-            predictions.answers_changed(prediction.image.case)
+            asking.answers_changed(prediction.image.case)
         return changed
 
     monkeypatch.setattr("django.db.models.query.QuerySet.update", update_then_requeue)
-    assert predictions.run(prediction.id) is False
+    assert computing.run(prediction.id) is False
     assert fresh(prediction).state == QUEUED
 
 
@@ -282,124 +278,13 @@ def test_messages_for_what_is_done_or_unknown_do_nothing(prediction, engine):
     assert len(engine.seen) == 1
 
 
-# --- Attempts, the sweep, the broker ---------------------------------------------------------------------------
-
-
-def test_three_lost_workers_end_in_a_readable_failure(prediction, settings):
-    for attempt in (1, 2, 3):
-        assert queue.claim(prediction.id).attempts == attempt
-        expire(prediction)
-    assert queue.claim(prediction.id) is None
-    assert queue.sweep() == 1
-    failed = fresh(prediction)
-    assert (failed.state, failed.claim_token) == (FAILED, None)
-    assert "Retry" in failed.reason
-
-    assert predictions.retry(prediction)
-    assert predictions.run(prediction.id)
-    assert (fresh(prediction).state, fresh(prediction).attempts) == (DONE, 1)
-
-
-def test_the_sweep_sends_what_was_lost_and_leaves_the_rest(alma, version, sent):
-    old = timezone.now() - queue.RESEND_AFTER - timedelta(seconds=1)
-
-    def make(**fields: object) -> str:
-        prediction = predictions.request(make_image(make_case(alma)))
-        Prediction.objects.filter(id=prediction.id).update(**fields)
-        return str(prediction.id)
-
-    running = {"state": RUNNING, "claim_token": uuid4(), "attempts": 1}
-    lost = make(queued_at=old)
-    lost_urgent = make(queued_at=old, is_urgent_queue=True)
-    orphaned = make(**running, lease_until=timezone.now() - timedelta(seconds=1))
-    make()
-    make(**running, lease_until=timezone.now() + timedelta(seconds=9))
-    make(state=DONE, probabilities=[["NEV", 1]], finished_at=old, queued_at=old)
-    make(state=FAILED, reason="Broke off.", queued_at=old)
-
-    sent.clear()
-    assert queue.sweep() == 3
-    assert sent[0] == (lost_urgent, "urgent")
-    assert set(sent[1:]) == {(lost, "routine"), (orphaned, "routine")}
-
-
-def test_the_sweep_adds_no_messages_to_a_queue_that_is_only_long(alma, version, sent, monkeypatch):
-    for _number in range(8):
-        predictions.request(make_image(make_case(alma)))
-    Prediction.objects.update(queued_at=timezone.now() - timedelta(minutes=5))
-    in_queue = {"routine": 8}
-    monkeypatch.setattr(broker, "waiting", lambda name: in_queue[name])
-
-    def sweeps() -> int:
-        found = queue.sweep()
-        in_queue["routine"] += found
-        return found
-
-    # A few at most, for a message that others hide; then none, however often it looks.
-    assert (sweeps() < 8, sweeps(), sweeps()) == (True, 0, 0)
-    in_queue["routine"] = 0
-    assert sweeps() == 8
-
-
-def test_a_clock_that_is_set_back_holds_no_row_for_ever(prediction, sent):
-    ahead = timezone.now() + timedelta(days=1)
-    # Queued, and then claimed, by a machine whose clock ran a day ahead.
-    Prediction.objects.update(queued_at=ahead)
-    sent.clear()
-    assert queue.sweep() == 1
-    assert queue.claim(prediction.id)
-    Prediction.objects.update(lease_until=ahead)
-    assert queue.sweep() == 1
-    assert queue.claim(prediction.id).attempts == 2
-
-
-def test_clocks_that_differ_a_little_take_nothing_from_a_worker(prediction, settings):
-    assert queue.claim(prediction.id)
-    Prediction.objects.update(lease_until=timezone.now() + timedelta(seconds=settings.PREDICTION_LEASE_SECONDS + 30))
-    assert queue.claim(prediction.id) is None
-
-
-def test_a_broker_that_is_down_costs_a_delay_only(case, version, monkeypatch, sent, django_capture_on_commit_callbacks):
-    working = broker.current_app.send_task
-
-    def down(*args: object, **options: object) -> None:
-        raise ConnectionRefusedError("no broker")
-
-    monkeypatch.setattr(broker.current_app, "send_task", down)
-    with django_capture_on_commit_callbacks(execute=True):
-        image = intake.accept(case, io.BytesIO(photo()), name="a.jpg", by=case.created_by)
-    prediction = image.predictions.get()
-    assert prediction.state == QUEUED
-    Prediction.objects.update(queued_at=timezone.now() - timedelta(minutes=5))
-    assert queue.sweep() == 0
-
-    monkeypatch.setattr(broker.current_app, "send_task", working)
-    assert queue.sweep() == 1
-    assert sent == [(str(prediction.id), "routine")]
-
-
-def test_an_unreachable_broker_does_not_keep_the_sender_waiting(monkeypatch):
-    import time
-
-    from celery import Celery
-    from django.conf import settings
-
-    app = Celery("elsewhere", broker="redis://127.0.0.1:1/0", set_as_current=False)
-    app.conf.broker_transport_options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
-    monkeypatch.setattr(broker, "current_app", app)
-    started = time.monotonic()
-    assert broker.tell(queue.TASK, uuid4(), "urgent") is False
-    # Without the transport options Kombu goes on for six seconds.
-    assert time.monotonic() - started < 4
-
-
 # --- What does not allow a prediction --------------------------------------------------------------------------
 
 
 def test_without_consent_nothing_is_queued(alma, version):
     for consent in ("refused", "not_asked"):
         image = make_image(make_case(alma, patient=make_patient(alma, ai_consent=consent)))
-        assert predictions.request(image) is None
+        assert asking.request(image) is None
     assert not Prediction.objects.exists()
 
 
@@ -422,24 +307,24 @@ def test_consent_taken_back_ends_what_is_pending_and_a_new_one_asks_again(predic
     patients.record_consent(patient, "ai", "refused", alma.staff)
     ended = fresh(prediction)
     assert (ended.state, ended.reason) == (REJECTED, "The patient does not consent to AI use.")
-    assert not predictions.run(prediction.id)
+    assert not computing.run(prediction.id)
 
     patients.record_consent(patient, "ai", "granted", alma.staff)
-    assert predictions.run(prediction.id)
+    assert computing.run(prediction.id)
     assert fresh(prediction).state == DONE
 
 
 def test_consent_taken_back_while_it_is_computed_leaves_no_result(prediction, engine, alma):
     patient = prediction.image.case.lesion.patient
     engine.during = lambda: patients.record_consent(patient, "ai", "refused", alma.staff)
-    assert predictions.run(prediction.id) is False
+    assert computing.run(prediction.id) is False
     assert (fresh(prediction).state, fresh(prediction).probabilities) == (REJECTED, None)
 
 
 def test_consent_that_went_unnoticed_is_asked_again_before_computing(prediction, engine):
     patient = prediction.image.case.lesion.patient
     type(patient).objects.filter(id=patient.id).update(ai_consent="refused")
-    predictions.run(prediction.id)
+    computing.run(prediction.id)
     assert fresh(prediction).state == REJECTED
     assert not engine.seen
 
@@ -449,7 +334,7 @@ def test_a_missing_bundle_is_a_readable_reason(prediction, monkeypatch):
         raise BundleError("There is no model bundle in bundles/x.")
 
     monkeypatch.setattr(registry, "engine", gone)
-    predictions.run(prediction.id)
+    computing.run(prediction.id)
     assert fresh(prediction).state == REJECTED
     assert fresh(prediction).reason == "The model cannot be loaded: There is no model bundle in bundles/x."
 
@@ -458,14 +343,14 @@ def test_a_missing_bundle_is_a_readable_reason(prediction, monkeypatch):
 def test_a_poison_photo_is_rejected_with_a_remedy(prediction, content, engine):
     with default_storage.open(prediction.image.derivative.name, "wb") as file:
         file.write(content)
-    assert predictions.run(prediction.id)
+    assert computing.run(prediction.id)
     assert (fresh(prediction).state, engine.seen) == (REJECTED, [])
     assert fresh(prediction).reason == "The photo cannot be read. Take it again."
 
 
 def test_a_missing_file_is_a_readable_reason(prediction):
     prediction.image.derivative.storage.delete(prediction.image.derivative.name)
-    predictions.run(prediction.id)
+    computing.run(prediction.id)
     assert fresh(prediction).reason == "The photo's file is missing. Add the photo again."
 
 
@@ -475,7 +360,7 @@ def test_a_storage_that_does_not_answer_is_no_fault_of_the_photo(prediction, mon
 
     monkeypatch.setattr(DurableFileSystemStorage, "_open", broken)
     with pytest.raises(OSError, match="stale"):
-        predictions.run(prediction.id)
+        computing.run(prediction.id)
     assert fresh(prediction).state == FAILED
     assert "Retry" in fresh(prediction).reason
 
@@ -483,7 +368,7 @@ def test_a_storage_that_does_not_answer_is_no_fault_of_the_photo(prediction, mon
 def test_a_surprise_fails_with_a_reason_and_is_raised(prediction, engine):
     engine.during = lambda: 1 / 0
     with pytest.raises(ZeroDivisionError):
-        predictions.run(prediction.id)
+        computing.run(prediction.id)
     failed = fresh(prediction)
     assert (failed.state, failed.claim_token) == (FAILED, None)
     assert "Retry" in failed.reason
@@ -494,14 +379,14 @@ def test_a_database_that_goes_away_leaves_the_row_to_the_sweep(prediction, engin
         raise DatabaseError("server closed the connection")
 
     with monkeypatch.context() as patch:
-        patch.setattr(predictions, "_store", gone)
+        patch.setattr(computing, "_store", gone)
         with pytest.raises(DatabaseError):
-            predictions.run(prediction.id)
+            computing.run(prediction.id)
     assert fresh(prediction).state == RUNNING
     expire(prediction)
     queue.sweep()
     assert (str(prediction.id), "routine") in sent
-    assert predictions.run(prediction.id)
+    assert computing.run(prediction.id)
 
 
 # --- Facts that change -----------------------------------------------------------------------------------------
@@ -512,7 +397,7 @@ def done_and_waiting(alma) -> Prediction:
     image = intake.accept(case, io.BytesIO(photo()), name="a.jpg", by=case.created_by)
     lifecycle.send(case.id)
     prediction = image.predictions.get()
-    predictions.run(prediction.id)
+    computing.run(prediction.id)
     return fresh(prediction)
 
 
@@ -523,7 +408,7 @@ def test_changed_answers_are_computed_anew(alma, version, engine):
     assert fresh(prediction).state == DONE
     lifecycle.change(case.id, grew="yes")
     assert fresh(prediction).state == QUEUED
-    predictions.run(prediction.id)
+    computing.run(prediction.id)
     assert [answers.grew for _, answers in engine.seen] == [None, True]
 
 
@@ -533,9 +418,9 @@ def test_answers_that_change_while_it_is_computed_win(prediction, engine):
         lifecycle.change(prediction.image.case_id, bled="yes")
 
     engine.during = change
-    assert predictions.run(prediction.id) is False
+    assert computing.run(prediction.id) is False
     assert fresh(prediction).state == QUEUED
-    assert predictions.run(prediction.id)
+    assert computing.run(prediction.id)
     assert fresh(prediction).answers["bled"] is True
 
 
@@ -562,11 +447,11 @@ def test_an_opinion_that_a_reader_signed_against_is_kept(alma, version):
         ai_visible=True,
         newest_seen=None,
     )
-    predictions.answers_changed(case)
+    asking.answers_changed(case)
     # Even if the case were open again, and even if an admin asks.
     Case.objects.filter(id=case.id).update(state=CaseState.WAITING)
-    predictions.answers_changed(case)
-    assert predictions.rerun(prediction.image) == prediction
+    asking.answers_changed(case)
+    assert asking.rerun(prediction.image) == prediction
     patients.record_consent(case.lesion.patient, "ai", "refused", alma.staff)
     kept = fresh(prediction)
     assert (kept.state, kept.finished_at, kept.probabilities) == (
@@ -578,26 +463,26 @@ def test_an_opinion_that_a_reader_signed_against_is_kept(alma, version):
 
 def test_a_rerun_asks_the_active_model(alma, version):
     prediction = done_and_waiting(alma)
-    assert predictions.rerun(prediction.image).state == QUEUED
+    assert asking.rerun(prediction.image).state == QUEUED
 
     ModelVersion.objects.filter(id=version.id).update(state=ModelState.RETIRED)
     newer = registered_model()
-    assert predictions.rerun(prediction.image).model_version == newer
+    assert asking.rerun(prediction.image).model_version == newer
     assert prediction.image.predictions.count() == 2
 
 
 @pytest.mark.parametrize("state", [QUEUED, RUNNING, DONE])
 def test_retry_leaves_what_needs_none(prediction, state):
     if state != QUEUED:
-        queue.claim(prediction.id) if state == RUNNING else predictions.run(prediction.id)
+        queue.claim(prediction.id) if state == RUNNING else computing.run(prediction.id)
     before = fresh(prediction)
-    assert predictions.retry(prediction) is None
+    assert asking.retry(prediction) is None
     assert (fresh(prediction).state, fresh(prediction).claim_token) == (before.state, before.claim_token)
 
 
 def test_a_case_that_becomes_urgent_moves_ahead(alma, version, sent, django_capture_on_commit_callbacks):
     case = waiting_case(alma)
-    prediction = predictions.request(case.images.get())
+    prediction = asking.request(case.images.get())
     with django_capture_on_commit_callbacks(execute=True):
         lifecycle.change(case.id, requested_urgency=Urgency.URGENT)
     assert fresh(prediction).is_urgent_queue

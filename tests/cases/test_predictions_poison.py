@@ -10,11 +10,12 @@ import pytest
 from django.conf import settings as project
 
 from benchmarks.faults.apps import CRASHES, HANGS
-from cases import intake, predictions, queue
 from cases.models import Prediction, PredictionState
+from cases.photo import intake
+from cases.prediction import computing, queue
 from inference import registry
+from tests.cases.asked import expire
 from tests.cases.models import FakeEngine, registered_model
-from tests.cases.test_predictions import expire
 from tests.cases.test_predictions_worker import database_url
 from tests.cast import make_case, photo
 
@@ -22,19 +23,19 @@ from tests.cast import make_case, photo
 _WORKER = """
 import sys, uuid, django
 django.setup()
-from cases import predictions
+from cases.prediction import computing
 from inference import registry
 from tests.cases.models import FakeEngine
 registry.engine = lambda version: FakeEngine()
 for each in sys.argv[1:]:
-    predictions.run(uuid.UUID(each))
+    computing.run(uuid.UUID(each))
 """
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
 def _no_broker(monkeypatch):
-    monkeypatch.setattr("cases.broker.tell", lambda *_: True)
+    monkeypatch.setattr("cases.jobs.broker.tell", lambda *_: True)
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_a_decoder_that_hangs_is_ended_with_its_process_and_costs_one_attempt(as
     expire(bad)
     monkeypatch.setattr(registry, "engine", lambda version: FakeEngine())
     for each in (good, bad):
-        assert predictions.run(each.id)
+        assert computing.run(each.id)
         each.refresh_from_db()
     assert [(each.state, each.attempts) for each in (good, bad)] == [
         (PredictionState.DONE, 1),

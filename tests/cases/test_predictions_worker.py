@@ -15,9 +15,10 @@ from celery import Celery
 from django.conf import settings as project
 from django.db import connection
 
-from cases import intake, queue
-from cases.broker import tell, waiting
+from cases.jobs.broker import tell, waiting
 from cases.models import PredictionState
+from cases.photo import intake
+from cases.prediction import queue
 from tests.cases.models import registered_model
 from tests.cast import make_case, photo
 
@@ -64,7 +65,7 @@ def broker(broker_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     app.conf.broker_transport_options = project.CELERY_BROKER_TRANSPORT_OPTIONS
     with app.connection_for_write() as connection_to_broker:
         connection_to_broker.default_channel.client.flushdb()
-    monkeypatch.setattr("cases.broker.current_app", app)
+    monkeypatch.setattr("cases.jobs.broker.current_app", app)
     yield url
     app.close()
 

@@ -8,10 +8,14 @@ import pytest
 from django.db import DatabaseError, connection, connections, transaction
 from django.utils import timezone
 
-from cases import access, lifecycle, outcomes, photo_requests, predictions, reads
+from cases import access
 from cases.errors import Conflict, Refused
 from cases.models import CaseState, Condition, Prediction, PredictionState, Read
 from cases.models.judgement import AppendOnlyError
+from cases.photo import retakes
+from cases.prediction import asking
+from cases.reading import reads
+from cases.record import lifecycle, outcomes
 from inference.models import ModelState, ModelVersion
 from tests.cast import make_case, make_image, waiting_case
 
@@ -91,7 +95,7 @@ def _in_state(alma, state):
     if state == CaseState.WITHDRAWN:
         lifecycle.withdraw(case.id, "sent twice")
     if state == CaseState.PHOTOS_WANTED:
-        photo_requests.ask(case_id=case.id, by=alma.doctor, request_id=uuid4(), faults=["dark"])
+        retakes.ask(case_id=case.id, by=alma.doctor, request_id=uuid4(), faults=["dark"])
     if state == CaseState.SIGNED:
         reads.sign(case_id=case.id, reader=alma.doctor, **opinion())
     case.refresh_from_db()
@@ -232,7 +236,7 @@ def test_an_opinion_computed_again_since_is_a_conflict(alma, case):
 
 def test_an_opinion_that_is_being_computed_cannot_have_been_seen(alma, case):
     prediction = done_prediction(case)
-    predictions.answers_changed(case)
+    asking.answers_changed(case)
 
     with pytest.raises(reads.OpinionChanged):
         reads.sign(case_id=case.id, reader=alma.doctor, **opinion(prediction=prediction, ai_visible=True))

@@ -17,10 +17,14 @@ from fontTools.ttLib import TTFont
 from pypdf import PdfReader
 
 from accounts.models import ApiToken
-from cases import lifecycle, notifications, reads, report, report_deliveries, report_pdf
 from cases.errors import Conflict, Refused
 from cases.models import Case, Condition, Consent, NotificationKind, Patient, Prediction, ReportDelivery
-from cases.notifications import Choice
+from cases.notifications import choices, inbox
+from cases.notifications.choices import Choice
+from cases.reading import reads
+from cases.record import lifecycle
+from cases.report import content, deliveries
+from cases.report import pdf as report_pdf
 from tests.cases.readings import make_version, predict
 from tests.cases.test_notifications import biopsy, own, sign
 from tests.cast import make_case, make_image, make_patient, make_person, photo, waiting_case
@@ -46,7 +50,7 @@ def case(alma) -> Case:
 
 
 def loaded(case: Case) -> Case:
-    return report_deliveries.with_content(Case.objects.filter(id=case.id)).get()
+    return deliveries.with_content(Case.objects.filter(id=case.id)).get()
 
 
 def text_of(pdf: bytes) -> str:
@@ -68,7 +72,7 @@ class TestContent:
         sign(case, alma.doctor, "NEV", "follow_up")
         sign(case, alma.doctor, "MEL", "urgent_referral")
         biopsy(alma, case, "MIS")
-        made = report.of(loaded(case))
+        made = content.of(loaded(case))
         on_paper, on_page = plain(text_of(report_pdf.render(made))), plain(page_text(sign_in(alma.staff), case))
         assert len(made.words) > 40
         for words in made.words:
@@ -80,7 +84,7 @@ class TestContent:
 
     def test_the_conclusion_stands_first_and_the_ais_opinion_below_it_is_named_so(self, alma, case):
         sign(case, alma.doctor, "MEL", "urgent_referral")
-        text = text_of(report_pdf.render(report.of(loaded(case))))
+        text = text_of(report_pdf.render(content.of(loaded(case))))
         order = [
             "Melanoma (C43.9), certain",
             "Urgent referral",
@@ -101,13 +105,13 @@ class TestContent:
         alma.clinic.time_zone = "Pacific/Auckland"
         alma.clinic.save()
         here = timezone.localtime(read.signed_at, zoneinfo.ZoneInfo("Pacific/Auckland"))
-        signed = next(fact.text for fact in report.of(loaded(case)).conclusion.facts if fact.label == "Signed")
+        signed = next(fact.text for fact in content.of(loaded(case)).conclusion.facts if fact.label == "Signed")
         assert signed.endswith(f"{here:%H:%M %Z}")
 
     def test_a_patient_who_does_not_consent_has_no_ai_in_the_report(self, alma, case):
         sign(case, alma.doctor)
         Patient.objects.update(ai_consent=Consent.REFUSED)
-        words = " ".join(report.of(loaded(case)).words)
+        words = " ".join(content.of(loaded(case)).words)
         assert "lite0" not in words
         assert "does not consent" in words
 
@@ -117,14 +121,14 @@ class TestContent:
         sign(case, alma.doctor, "NEV")
         sign(case, make_person(alma.clinic, "doctor"), "MEL", "urgent_referral")
         with pytest.raises(Refused, match="not signed"):
-            report.of(loaded(case))
+            content.of(loaded(case))
         sign(case, alma.lead, "BCC", "biopsy")
-        made = report.of(loaded(case))
+        made = content.of(loaded(case))
         assert made.conclusion.facts[0].text.startswith("Basal cell carcinoma")
         assert (made.version, made.newest_version) == (1, 1)
         # What one of the two thinks afterwards is an amendment, and the lead's word stands.
         sign(case, alma.doctor, "BCC", "biopsy")
-        later = report.of(loaded(case))
+        later = content.of(loaded(case))
         assert later.newest_version == 2
         assert alma.lead.name in later.conclusion.facts[-1].text
         assert DOCTOR in later.amendments[0].text
@@ -134,9 +138,9 @@ class TestContent:
             make_image(case)  # rows without files
         Case.objects.filter(id=case.id).update(note="Ein sehr langer Satz über die Haut. " * 55)
         sign(case, alma.doctor)
-        pdf = PdfReader(io.BytesIO(report_pdf.render(report.of(loaded(case)))))
+        pdf = PdfReader(io.BytesIO(report_pdf.render(content.of(loaded(case)))))
         assert len(pdf.pages) >= 2
-        text = text_of(report_pdf.render(report.of(loaded(case))))
+        text = text_of(report_pdf.render(content.of(loaded(case))))
         assert "2 more photos are in the record." in text
         assert f"Page {len(pdf.pages)} of {len(pdf.pages)}" in text
 
@@ -144,10 +148,10 @@ class TestContent:
 class TestVersions:
     def test_a_superseded_report_says_so_and_keeps_its_id(self, alma, case):
         sign(case, alma.doctor, "NEV", "discharge")
-        first = report.of(loaded(case))
+        first = content.of(loaded(case))
         assert first.notice == ""
         sign(case, alma.doctor, "MEL", "urgent_referral")
-        again, now = report.of(loaded(case), 1), report.of(loaded(case))
+        again, now = content.of(loaded(case), 1), content.of(loaded(case))
         assert again.digest == first.digest != now.digest
         assert again.conclusion == first.conclusion
         assert "Superseded" in text_of(report_pdf.render(again))
@@ -155,14 +159,14 @@ class TestVersions:
         assert "Correction" in now.amendments[0].text
         assert "Before: Melanocytic nevus" in now.amendments[0].text
         with pytest.raises(Refused):
-            report.of(loaded(case), 3)
+            content.of(loaded(case), 3)
 
     def test_the_same_record_makes_the_same_bytes_on_another_day(self, alma, case, monkeypatch):
         sign(case, alma.doctor)
-        before = report_pdf.render(report.of(loaded(case)))
+        before = report_pdf.render(content.of(loaded(case)))
         later = timezone.now() + timedelta(days=400)
         monkeypatch.setattr(timezone, "now", lambda: later)
-        assert report_pdf.render(report.of(loaded(case))) == before
+        assert report_pdf.render(content.of(loaded(case))) == before
 
 
 class TestFile:
@@ -196,7 +200,7 @@ class TestFile:
         sign(case, alma.doctor)
         for name in ("fontTools", "fontTools.subset", "fpdf", "fpdf.output"):
             assert not logging.getLogger(name).isEnabledFor(logging.ERROR), name
-        report_pdf.render(report.of(loaded(case)))
+        report_pdf.render(content.of(loaded(case)))
         assert "glyph" not in caplog.text.lower()
 
     def test_a_case_that_is_not_signed_is_refused_in_words(self, alma, case, sign_in):
@@ -229,21 +233,21 @@ def test_the_font_knows_all_of_europes_letters():
 class TestDelivery:
     def mark(self, case, person, digest, **changes):
         wish = {"case_id": case.id, "by": person, "delivery_id": uuid4(), "how": "printed", "digest": digest}
-        return report_deliveries.mark(**{**wish, **changes})
+        return deliveries.mark(**{**wish, **changes})
 
     def test_a_report_stands_on_the_list_until_it_is_marked_and_again_when_amended(self, alma, brno, case, sign_in):
-        ready = lambda: list(report_deliveries.ready(alma.staff, alma.clinic))  # noqa: E731
+        ready = lambda: list(deliveries.ready(alma.staff, alma.clinic))  # noqa: E731
         assert ready() == []
         sign(case, alma.doctor, "NEV", "follow_up")
         assert ready() == [case]
-        assert list(report_deliveries.ready(brno.staff, alma.clinic)) == []
+        assert list(deliveries.ready(brno.staff, alma.clinic)) == []
         page = sign_in(alma.staff).get("/reports/").content.decode()
         assert "Report ready" in page
         assert NAME in page
         staffs_list = sign_in(alma.staff).get("/worklist/").content.decode()
         assert re.search(r'href="/reports/">Report ready <span class="filter-count">1<', staffs_list)
         assert 'id="tab-reports"' not in sign_in(alma.doctor).get("/worklist/").content.decode()
-        self.mark(case, alma.staff, report.of(loaded(case)).digest)
+        self.mark(case, alma.staff, content.of(loaded(case)).digest)
         assert ready() == []
         sign(case, alma.doctor, "MEL", "biopsy")
         assert ready() == [case]
@@ -253,16 +257,16 @@ class TestDelivery:
         sign(case, alma.doctor)
         later = timezone.now() + timedelta(minutes=1)
         monkeypatch.setattr(timezone, "now", lambda: later)
-        assert notifications.unread(alma.staff) == 1
-        digest, click = report.of(loaded(case)).digest, uuid4()
+        assert inbox.unread(alma.staff) == 1
+        digest, click = content.of(loaded(case)).digest, uuid4()
         for _click in range(2):
             self.mark(case, alma.staff, digest, delivery_id=click)
-        assert notifications.unread(alma.staff) == 0
+        assert inbox.unread(alma.staff) == 0
         assert ReportDelivery.objects.get().version == 1
 
     def test_what_was_amended_meanwhile_is_not_marked(self, alma, case, sign_in):
         sign(case, alma.doctor, "NEV", "follow_up")
-        seen = report.of(loaded(case)).digest
+        seen = content.of(loaded(case)).digest
         sign(case, alma.doctor, "MEL", "biopsy")
         with pytest.raises(Conflict):
             self.mark(case, alma.staff, seen)
@@ -273,7 +277,7 @@ class TestDelivery:
 
     def test_only_known_ways_and_only_here(self, alma, brno, case):
         sign(case, alma.doctor)
-        digest = report.of(loaded(case)).digest
+        digest = content.of(loaded(case)).digest
         with pytest.raises(Refused):
             self.mark(case, alma.staff, digest, how="burnt")
         with pytest.raises(Refused):
@@ -289,7 +293,7 @@ class TestDelivery:
 
 
 def test_the_notification_leads_to_the_report(alma, case, sign_in):
-    notifications.choose(alma.staff, [Choice(NotificationKind.REPORT_READY, in_app=True, by_mail=True)])
+    choices.choose(alma.staff, [Choice(NotificationKind.REPORT_READY, in_app=True, by_mail=True)])
     sign(case, alma.doctor)
     row = own(alma.staff, NotificationKind.REPORT_READY)
     client = sign_in(alma.staff)
@@ -315,7 +319,7 @@ def test_the_opinion_in_the_report_is_the_one_that_the_doctor_saw(alma, case):
     )
     newer = make_version("newer", "candidate")
     predict(seen.image, newer, probabilities=[["BCC", 0.99]], queued_at=timezone.now())
-    words = report.of(loaded(case)).opinion
+    words = content.of(loaded(case)).opinion
     assert "Melanoma 61" in words.facts[0].text
     assert "lite0" in words.facts[-1].text
     assert "The doctor saw it before signing." in words.sentences

@@ -9,7 +9,7 @@ from django.db import IntegrityError
 from django.urls import reverse
 from django.utils import timezone
 
-from cases import opinions, predictions, reads, rescoring, tasks
+from cases import tasks
 from cases.models import (
     Case,
     Condition,
@@ -21,6 +21,9 @@ from cases.models import (
     RescoringState,
     SecondLook,
 )
+from cases.prediction import asking, computing, opinions, rescoring
+from cases.reading import reads
+from cases.worklist import second_looks
 from inference import registry
 from inference.bundle import BundleError
 from inference.models import ModelState, ModelVersion
@@ -35,7 +38,7 @@ pytestmark = pytest.mark.django_db
 def sent(monkeypatch) -> list[tuple[str, str]]:
     messages: list[tuple[str, str]] = []
     monkeypatch.setattr(
-        "cases.broker.current_app.send_task", lambda task, args, queue, **_: messages.append((task, queue))
+        "cases.jobs.broker.current_app.send_task", lambda task, args, queue, **_: messages.append((task, queue))
     )
     return messages
 
@@ -44,7 +47,7 @@ def sent(monkeypatch) -> list[tuple[str, str]]:
 def engine(monkeypatch) -> FakeEngine:
     fake = FakeEngine(urgent=True, first="MEL")
     monkeypatch.setattr(registry, "engine", lambda version: fake)
-    monkeypatch.setattr(predictions, "_picture", lambda image: type("Picture", (), {"size": (512, 512)}))
+    monkeypatch.setattr(computing, "_picture", lambda image: type("Picture", (), {"size": (512, 512)}))
     return fake
 
 
@@ -121,12 +124,12 @@ def test_it_steps_back_while_a_patient_waits(alma, active, newer, engine):
         signed_case(alma, active)
     live = waiting_case(alma).images.get()
     # A patient's photo comes in while the first one is scored.
-    engine.during = lambda: predictions.request(live)
+    engine.during = lambda: asking.request(live)
     job = finish(rescoring.start(alma.clinic, newer, by="One"))
     assert (job.state, job.done) == (RescoringState.RUNNING, 1)
     assert rescoring.work(job.id) == 0
     engine.during = lambda: None
-    predictions.run(Prediction.objects.get(image=live).id)
+    computing.run(Prediction.objects.get(image=live).id)
     assert finish(job).state == RescoringState.DONE
     assert job.done == 3
 
@@ -221,9 +224,9 @@ def flagged(alma, active, newer) -> Case:
 
 
 def test_it_lists_what_would_be_flagged_now_the_likeliest_first(alma, flagged, newer):
-    found = list(rescoring.newly_flagged(alma.lead, alma.clinic, newer))
+    found = list(second_looks.newly_flagged(alma.lead, alma.clinic, newer))
     assert (len(found), found[0]) == (2, flagged)
-    row = rescoring.rows(found)[0]
+    row = second_looks.rows(found)[0]
     assert row.malignant_percent == opinions.percent(0.9)
     assert (row.condition, row.conclusion, row.look) == ("Melanoma", "Melanocytic nevus", None)
 
@@ -232,7 +235,7 @@ def test_a_consent_taken_back_takes_the_case_off(alma, flagged, newer):
     patient = flagged.lesion.patient
     patient.ai_consent = Consent.REFUSED
     patient.save()
-    assert flagged not in rescoring.newly_flagged(alma.lead, alma.clinic, newer)
+    assert flagged not in second_looks.newly_flagged(alma.lead, alma.clinic, newer)
 
 
 def test_a_look_is_ticked_off_with_who_and_when_and_can_be_taken_back(alma, flagged, newer, sign_in):
@@ -244,8 +247,8 @@ def test_a_look_is_ticked_off_with_who_and_when_and_can_be_taken_back(alma, flag
     shown = client.get(reverse("rescored_cases", args=[newer.id])).content.decode()
     assert alma.lead.name in shown
     # What is looked at goes to the end.
-    assert list(rescoring.newly_flagged(alma.lead, alma.clinic, newer))[-1] == flagged
-    assert rescoring.context(alma.lead, alma.clinic, newer)["flagged_unseen"] == 1
+    assert list(second_looks.newly_flagged(alma.lead, alma.clinic, newer))[-1] == flagged
+    assert second_looks.context(alma.lead, alma.clinic, newer)["flagged_unseen"] == 1
     client.post(address, {"undo": "1"})
     assert not SecondLook.objects.exists()
     assert LogEntry.objects.filter(content_type__model="secondlook").count() == 2
@@ -266,8 +269,8 @@ def test_the_pages_are_for_the_leads_of_the_clinic(alma, brno, flagged, newer, s
 def test_the_start_pages_address_leads_to_the_newest_model_that_flags_a_case_unseen(alma, flagged, newer, sign_in):
     client, address = sign_in(alma.lead), reverse("rescored_newest")
     assert client.get(address).url == reverse("rescored_cases", args=[newer.id])
-    for case in rescoring.newly_flagged(alma.lead, alma.clinic, newer):
-        rescoring.look_at(case, newer, alma.lead)
+    for case in second_looks.newly_flagged(alma.lead, alma.clinic, newer):
+        second_looks.look_at(case, newer, alma.lead)
     done = client.get(address, follow=True)
     assert done.redirect_chain[-1][0] == reverse("model_list")
     assert "has been looked at" in done.content.decode()

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 from PIL import Image, ImageEnhance
 
-from cases import intake, lifecycle
-from cases.demo import drawing
 from cases.models import Case, LesionImage
-from cases.photo import likeness
+from cases.photo import intake
+from cases.pixels import drawing, likeness
+from cases.record import lifecycle
 from tests.cases import pictures
 from tests.cast import make_case, make_patient
 

@@ -5,9 +5,9 @@ from auditlog.models import LogEntry
 from django.db import IntegrityError
 from django.urls import reverse
 
-from cases import scale
 from cases.errors import Refused
 from cases.models import LesionImage
+from cases.photo import scale
 from tests.cast import waiting_case
 
 pytestmark = pytest.mark.django_db

@@ -10,10 +10,12 @@ from django.utils import timezone
 
 from accounts.models import Membership
 from accounts.roles import Role
-from cases import access, blinding, lifecycle, reads
+from cases import access, blinding
 from cases.errors import Refused
 from cases.models import Case, CaseState, Condition, Read, ReadDraft, ReadKind, ReadStage, Urgency
-from cases.second_reads import Reason, drawn
+from cases.reading import reads
+from cases.reading.second_reads import Reason, drawn
+from cases.record import lifecycle
 from tests.cases.readings import opinion_on
 from tests.cast import make_clinic, make_person, waiting_case
 

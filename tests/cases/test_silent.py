@@ -7,9 +7,11 @@ import pytest
 from django.conf import settings as project
 from django.utils import timezone
 
-from cases import lifecycle, patients, predictions, queue, today
 from cases.models import Case, Consent, Prediction, PredictionState, Urgency
-from cases.reads import OpinionChanged
+from cases.prediction import asking, computing, queue
+from cases.reading.reads import OpinionChanged
+from cases.record import lifecycle, patients
+from cases.worklist import today
 from inference import promotion, registry
 from inference.models import ModelState, ModelVersion
 from skinclinic import health
@@ -27,7 +29,7 @@ def sent(monkeypatch) -> list[tuple[str, str]]:
     """What was sent to the broker, as (prediction id, queue)."""
     messages: list[tuple[str, str]] = []
     monkeypatch.setattr(
-        "cases.broker.current_app.send_task", lambda task, args, queue, **_: messages.append((args[0], queue))
+        "cases.jobs.broker.current_app.send_task", lambda task, args, queue, **_: messages.append((args[0], queue))
     )
     return messages
 
@@ -36,7 +38,7 @@ def sent(monkeypatch) -> list[tuple[str, str]]:
 def engine(monkeypatch) -> FakeEngine:
     fake = FakeEngine(urgent=True, first="MEL")
     monkeypatch.setattr(registry, "engine", lambda version: fake)
-    monkeypatch.setattr(predictions, "_picture", lambda image: type("Picture", (), {"size": (512, 512)}))
+    monkeypatch.setattr(computing, "_picture", lambda image: type("Picture", (), {"size": (512, 512)}))
     return fake
 
 
@@ -67,19 +69,19 @@ def test_a_new_photo_is_also_read_by_the_shadow_silently_and_last(
 ):
     case = lifecycle.change(case.id, requested_urgency=Urgency.URGENT)
     with django_capture_on_commit_callbacks(execute=True):
-        shown = predictions.request(case.images.get())
+        shown = asking.request(case.images.get())
     silent = silent_of(case)
     assert (shown.model_version, shown.silent) == (active, False)
     assert (silent.model_version, silent.state) == (shadow, QUEUED)
     assert sent == [(str(shown.id), "urgent"), (str(silent.id), "background")]
-    assert predictions.request(case.images.get()) == shown
+    assert asking.request(case.images.get()) == shown
     assert Prediction.every.count() == 2
 
 
 def test_an_urgent_shadow_raises_nothing_and_stores_no_heat_map(case, active, shadow, engine):
-    predictions.request(case.images.get())
+    asking.request(case.images.get())
     silent = silent_of(case)
-    assert predictions.run(silent.id)
+    assert computing.run(silent.id)
     silent.refresh_from_db()
     case.refresh_from_db()
     assert (silent.state, silent.urgent, silent.maps) == (DONE, True, None)
@@ -89,14 +91,14 @@ def test_an_urgent_shadow_raises_nothing_and_stores_no_heat_map(case, active, sh
 
 def test_without_an_active_model_or_consent_there_is_no_shadow_either(alma, shadow):
     refusing = waiting_case(alma, patient=make_patient(alma, ai_consent=Consent.REFUSED))
-    predictions.request(refusing.images.get())
+    asking.request(refusing.images.get())
     ModelVersion.objects.filter(state=ModelState.ACTIVE).update(state=ModelState.RETIRED)
-    predictions.request(waiting_case(alma).images.get())
+    asking.request(waiting_case(alma).images.get())
     assert not Prediction.every.exists()
 
 
 def test_consent_taken_back_ends_the_shadows_work_too(case, shadow, alma):
-    predictions.request(case.images.get())
+    asking.request(case.images.get())
     patients.record_consent(case.lesion.patient, "ai", Consent.REFUSED, alma.staff)
     assert set(Prediction.every.values_list("state", flat=True)) == {PredictionState.REJECTED}
     patients.record_consent(case.lesion.patient, "ai", Consent.GRANTED, alma.staff)
@@ -104,12 +106,12 @@ def test_consent_taken_back_ends_the_shadows_work_too(case, shadow, alma):
 
 
 def test_changed_answers_are_asked_of_both_but_not_of_a_shadow_that_ended(case, shadow, engine):
-    predictions.request(case.images.get())
+    asking.request(case.images.get())
     for prediction in Prediction.every.all():
-        predictions.run(prediction.id)
+        computing.run(prediction.id)
     lifecycle.change(case.id, bled="yes")
     assert set(Prediction.every.values_list("state", flat=True)) == {QUEUED}
-    predictions.run(silent_of(case).id)
+    computing.run(silent_of(case).id)
     promotion.end_shadow(shadow.name, reason="Enough seen", by="Somebody")
     lifecycle.change(case.id, itch="yes")
     assert silent_of(case).state == DONE
@@ -117,7 +119,7 @@ def test_changed_answers_are_asked_of_both_but_not_of_a_shadow_that_ended(case, 
 
 def test_the_sweep_sends_silent_work_last_and_in_the_background(alma, active, shadow, sent):
     for _number in range(2):
-        predictions.request(waiting_case(alma).images.get())
+        asking.request(waiting_case(alma).images.get())
     Prediction.every.update(queued_at=timezone.now() - 2 * queue.RESEND_AFTER)
     queue.sweep()
     assert [name for _, name in sent] == ["routine", "routine", "background", "background"]
@@ -125,14 +127,14 @@ def test_the_sweep_sends_silent_work_last_and_in_the_background(alma, active, sh
 
 def test_once_promoted_it_is_asked_anew_where_its_opinion_is_wanted(case, active, shadow, engine):
     """What it said silently stays unseen; asked for, it is computed again and then shown, and its flag counts."""
-    predictions.request(case.images.get())
-    predictions.run(silent_of(case).id)
+    asking.request(case.images.get())
+    computing.run(silent_of(case).id)
     ModelVersion.objects.filter(id=active.id).update(state=ModelState.RETIRED)
     ModelVersion.objects.filter(id=shadow.id).update(state=ModelState.ACTIVE)
     assert card_of(case).chosen.prediction.model_version == active
-    asked = predictions.rerun(case.images.get())
+    asked = asking.rerun(case.images.get())
     assert (asked.model_version, asked.silent, asked.state) == (shadow, False, QUEUED)
-    predictions.run(asked.id)
+    computing.run(asked.id)
     case.refresh_from_db()
     assert card_of(case).is_urgent
     assert case.flagged_by_ai
@@ -176,7 +178,8 @@ def test_it_is_not_retried_by_readers(alma, silent, sign_in):
 
 
 def test_no_read_names_it(alma, case, silent):
-    from cases import access, reads
+    from cases import access
+    from cases.reading import reads
 
     assert not access.predictions(alma.doctor).filter(id=silent.id).exists()
     with pytest.raises((OpinionChanged, Prediction.DoesNotExist)):
@@ -195,9 +198,11 @@ def test_it_is_no_part_of_todays_figures_nor_of_readiness(alma, case, silent):
 def test_no_code_goes_round_the_manager():
     """A join over `predictions__` or `Prediction.every` sees silent ones: only these may, each for a reason."""
     allowed = {
-        "cases/predictions.py",  # what is asked for
-        "cases/queue.py",  # who works on it
-        "cases/rescoring.py",  # signed cases that a new model would flag, for leads
+        "cases/prediction/asking.py",  # what is asked for
+        "cases/prediction/queue.py",  # who works on it
+        "cases/prediction/computing.py",  # what a worker says of it
+        "cases/prediction/rescoring.py",  # signed cases scored again
+        "cases/worklist/second_looks.py",  # signed cases that a new model would flag, for leads
         "skinclinic/metrics.py",  # counts, without a case
         "training/agreement.py",  # counts, without a case
         "training/snapshots.py",  # what a signed read saw, whatever it is now

@@ -5,8 +5,10 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from cases import labels, opinions, outcomes, similar
 from cases.models import Case, Condition, Consent, Prediction
+from cases.prediction import opinions
+from cases.reading import labels, similar
+from cases.record import outcomes
 from tests.cases.readings import QUEUED, make_version, predict
 from tests.cases.test_rescoring import signed_case
 from tests.cast import Cast, make_patient, waiting_case

@@ -6,8 +6,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from cases import lifecycle
 from cases.models import Answer, Case, CaseState, ImageKind, Lesion, Urgency
+from cases.record import lifecycle
 from tests.cast import make_case, make_image, make_patient, photo, waiting_case
 
 SCRIPT = {"HTTP_ACCEPT": "application/json"}

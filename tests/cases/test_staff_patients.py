@@ -7,8 +7,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from cases import patients
 from cases.models import Consent, Lesion, Patient
+from cases.record import patients
 from tests.cast import make_case, make_image, make_patient
 
 HTMX = {"HTTP_HX_REQUEST": "true"}
@@ -83,7 +83,7 @@ class TestSearch:
     @pytest.mark.parametrize("many", [0, 1000])
     def test_names_of_several_words(self, alma, text, found, many, monkeypatch):
         """Whether few match or many, which PostgreSQL is asked for in two ways."""
-        monkeypatch.setattr("cases.patients.MOST_FOUND", many)
+        monkeypatch.setattr("cases.record.patients.MOST_FOUND", many)
         make_patient(alma, family_name="van der Berg", given_name="Jan")
         assert patients.search(Patient.objects.all(), text).exists() == found
 
@@ -108,7 +108,7 @@ class TestSearch:
         assert page.context["page"].paginator.count == rows
 
     def test_it_leafs_through_the_first_and_says_that_there_are_more(self, alma, sign_in, monkeypatch):
-        monkeypatch.setattr("cases.patients.MOST_FOUND", 2)
+        monkeypatch.setattr("cases.record.patients.MOST_FOUND", 2)
         for _ in range(2):
             make_patient(alma)
         client = sign_in(alma.staff)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from django.core.files.storage import InMemoryStorage
 
-from cases import storage
-from cases.storage import DurableFileSystemStorage, save_together
+from cases.photo import storage
+from cases.photo.storage import DurableFileSystemStorage, save_together
 
 THREE = {"images/ab/one.jpg": b"1", "images/ab/one-upright.jpg": b"22", "images/ab/one-thumbnail.jpg": b"333"}
 

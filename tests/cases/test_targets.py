@@ -8,9 +8,10 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
-from cases import escalation, next_case, reservations, saved_views, targets
 from cases.errors import Refused
 from cases.models import Case, Notification, NotificationKind, Reservation, Urgency
+from cases.reading import next_case, reservations
+from cases.worklist import escalation, saved_views, targets
 from tests.cast import make_clinic, waiting_case
 
 

@@ -6,9 +6,12 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from cases import lifecycle, opinions, spans, worklist
+from cases import spans
 from cases.models import Case, Consent, Urgency
-from cases.worklist import AiKind, Filters, Sort, Tab
+from cases.prediction import opinions
+from cases.record import lifecycle
+from cases.worklist import counts, listing
+from cases.worklist.filters import AiKind, Filters, Sort, Tab
 from inference.models import ModelState
 from tests.cases.readings import FAILED, QUEUED, UNCERTAIN, URGENT, card_of, make_version, opinion_on, predict
 from tests.cast import make_case, make_image, make_patient, waiting_case
@@ -22,7 +25,7 @@ def waits(cast, *, hours=1.0, urgency=Urgency.ROUTINE, **fields) -> Case:
 
 
 def listed(cast, **filters) -> list[Case]:
-    return [row.case for row in worklist.page(cast.doctor, cast.clinic, Filters(**filters)).rows]
+    return [row.case for row in listing.page(cast.doctor, cast.clinic, Filters(**filters)).rows]
 
 
 # --- Order and pages ------------------------------------------------------------------------------------
@@ -52,7 +55,7 @@ def test_each_tab_holds_its_state_only(alma):
 
 @pytest.mark.parametrize("sort", Sort)
 def test_pages_show_every_case_once_in_both_directions(alma, sort, monkeypatch):
-    monkeypatch.setattr(worklist, "PAGE_SIZE", 3)
+    monkeypatch.setattr(listing, "PAGE_SIZE", 3)
     moment = timezone.now() - timedelta(hours=2)
     for number in range(8):
         case = waits(alma, urgency=Urgency.SOON if number % 2 else Urgency.ROUTINE)
@@ -60,22 +63,20 @@ def test_pages_show_every_case_once_in_both_directions(alma, sort, monkeypatch):
         Case.objects.filter(id=case.id).update(waiting_since=moment + timedelta(hours=number // 4))
     filters = Filters(sort=sort)
     whole = list(
-        worklist.listed(alma.doctor, alma.clinic, filters).order_by(
-            *worklist._Order.of(filters).fields(backwards=False)
-        )
+        listing.listed(alma.doctor, alma.clinic, filters).order_by(*listing._Order.of(filters).fields(backwards=False))
     )
 
-    pages = [worklist.page(alma.doctor, alma.clinic, filters)]
+    pages = [listing.page(alma.doctor, alma.clinic, filters)]
     while pages[-1].after:
-        pages.append(worklist.page(alma.doctor, alma.clinic, filters, after=pages[-1].after))
+        pages.append(listing.page(alma.doctor, alma.clinic, filters, after=pages[-1].after))
     assert [len(page.rows) for page in pages] == [3, 3, 2]
     assert [row.case for page in pages for row in page.rows] == whole
     assert pages[0].before == ""
 
-    back = worklist.page(alma.doctor, alma.clinic, filters, before=pages[2].before)
+    back = listing.page(alma.doctor, alma.clinic, filters, before=pages[2].before)
     assert [row.case for row in back.rows] == whole[3:6]
     assert back.after
-    first = worklist.page(alma.doctor, alma.clinic, filters, before=back.before)
+    first = listing.page(alma.doctor, alma.clinic, filters, before=back.before)
     assert [row.case for row in first.rows] == whole[:3]
     assert first.before == ""
 
@@ -151,12 +152,12 @@ def test_the_ai_filter_and_the_cards_summary_agree(alma):
 
 
 def test_counting_stops_at_its_limit_and_is_one_query_for_all_tabs(alma, monkeypatch, django_assert_num_queries):
-    monkeypatch.setattr(worklist, "COUNT_LIMIT", 2)
+    monkeypatch.setattr(counts, "COUNT_LIMIT", 2)
     for _number in range(4):
         waits(alma)
 
     with django_assert_num_queries(2):  # one of them is the person's roles
-        waiting, *others = worklist.tallies(alma.doctor, alma.clinic, Filters())
+        waiting, *others = counts.tallies(alma.doctor, alma.clinic, Filters())
 
     assert str(waiting) == "2+"
     assert {str(tally) for tally in others} == {"0"}
@@ -164,14 +165,14 @@ def test_counting_stops_at_its_limit_and_is_one_query_for_all_tabs(alma, monkeyp
 
 def test_news_are_the_cases_that_came_since_and_pass_the_filters(alma):
     waits(alma, hours=2)
-    since = worklist.moment_code(timezone.now() - timedelta(hours=1))
+    since = listing.moment_code(timezone.now() - timedelta(hours=1))
     waits(alma, hours=0.5)
     waits(alma, hours=0.5, urgency=Urgency.URGENT)
 
-    assert worklist.arrived_since(alma.doctor, alma.clinic, Filters(), since) == 2
-    assert worklist.arrived_since(alma.doctor, alma.clinic, Filters(urgency=Urgency.URGENT), since) == 1
-    assert worklist.arrived_since(alma.doctor, alma.clinic, Filters(tab=Tab.SIGNED), since) == 0
-    assert worklist.arrived_since(alma.doctor, alma.clinic, Filters(), "nonsense") == 0
+    assert listing.arrived_since(alma.doctor, alma.clinic, Filters(), since) == 2
+    assert listing.arrived_since(alma.doctor, alma.clinic, Filters(urgency=Urgency.URGENT), since) == 1
+    assert listing.arrived_since(alma.doctor, alma.clinic, Filters(tab=Tab.SIGNED), since) == 0
+    assert listing.arrived_since(alma.doctor, alma.clinic, Filters(), "nonsense") == 0
 
 
 def test_the_counts_come_with_what_is_new(alma, sign_in):

@@ -11,8 +11,8 @@ from django.core.cache import cache
 from django.db import OperationalError, connection
 from django.utils import timezone
 
+from cases.jobs import heartbeat
 from cases.models import Prediction, PredictionState
-from cases.tasks import HEARTBEAT_KEY
 from inference.models import ModelState, ModelVersion
 from skinclinic import health
 from tests.cases.models import registered_model
@@ -30,10 +30,10 @@ def well(settings, monkeypatch, tmp_path, broker_url) -> Iterator[ModelVersion]:
     version.path = str(tmp_path / "bundle")
     version.save(update_fields=["path"])
     broker_at(monkeypatch, broker_url)
-    cache.set(HEARTBEAT_KEY, timezone.now())
+    cache.set(heartbeat.KEY, timezone.now())
     monkeypatch.setattr(health, "LEAST_FREE_BYTES", 0)
     yield version
-    cache.delete(HEARTBEAT_KEY)
+    cache.delete(heartbeat.KEY)
 
 
 def broker_at(monkeypatch, url: str) -> None:
@@ -95,9 +95,9 @@ def test_with_a_model_whose_bundle_is_gone(well, client):
 
 @pytest.mark.parametrize("seen", [None, timedelta(seconds=61)])
 def test_without_a_worker(well, client, seen):
-    cache.delete(HEARTBEAT_KEY)
+    cache.delete(heartbeat.KEY)
     if seen:
-        cache.set(HEARTBEAT_KEY, timezone.now() - seen)
+        cache.set(heartbeat.KEY, timezone.now() - seen)
     assert ill(client) == {"worker"}
 
 

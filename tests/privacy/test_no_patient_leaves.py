@@ -22,8 +22,12 @@ from django.http import HttpResponseBase
 from django.test import Client
 from django.urls import reverse
 
-from cases import conditions, lifecycle, notification_mail, opinions, patients, tasks
+from cases import tasks
 from cases.models import Case, Patient
+from cases.notifications import mail as notification_mail
+from cases.prediction import opinions
+from cases.record import lifecycle, patients
+from cases.vocabulary import conditions
 from inference import registry
 from skinclinic import logs
 from tests.cases import pictures

@@ -10,8 +10,10 @@ from uuid6 import uuid7
 
 from accounts.models import ApiToken, Membership, User
 from accounts.roles import Role
-from cases import ai_switch, photo_requests, read_drafts, reads
 from cases.models import Case, Condition, FirstOpinion, MailState, Notification, Prediction, ReadStage, Urgency
+from cases.photo import retakes
+from cases.prediction import switch
+from cases.reading import drafts, reads
 from inference.models import ModelState, ModelVersion
 from tests.cases.models import registered_model
 from tests.cases.readings import URGENT, predict
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def alive(monkeypatch):
     """A worker was seen a moment ago."""
-    monkeypatch.setattr("cases.today._heartbeat", timezone.now)
+    monkeypatch.setattr("cases.worklist.today._heartbeat", timezone.now)
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def sign(case: Case, reader: User, condition: str = "NEV") -> None:
 
 def test_staff_take_photos_again_hand_out_reports_and_finish_their_drafts(alma, brno, start):
     wanted, signed, _draft = waiting_case(alma), waiting_case(alma), make_case(alma)
-    photo_requests.ask(case_id=wanted.id, by=alma.doctor, request_id=uuid7(), faults=["blurred"])
+    retakes.ask(case_id=wanted.id, by=alma.doctor, request_id=uuid7(), faults=["blurred"])
     sign(signed, alma.doctor)
     make_case(brno)
     cards = start(alma.staff)
@@ -95,7 +97,7 @@ def test_a_doctor_reads_the_most_urgent_case_next(alma, start):
 def test_a_doctor_goes_on_with_what_they_have_begun_until_it_is_signed(alma, start):
     case = waiting_case(alma)
     fields = {"condition": None, "certainty": "probable", "management": "", "comment": ""}
-    read_drafts.save(case, alma.doctor, version=0, **fields)
+    drafts.save(case, alma.doctor, version=0, **fields)
     assert start(alma.doctor)["unfinished"].url == reverse("case_detail", args=[case.id])
     assert "unfinished" not in start(alma.lead)
     sign(case, alma.doctor)
@@ -138,7 +140,7 @@ def test_a_lead_sees_what_is_late_flagged_anew_and_to_be_judged(alma, start, sig
     sign(signed, alma.doctor)
     predict(signed.images.get(), active)
     predict(signed.images.get(), candidate, silent=True, **URGENT)
-    ai_switch.stop(alma.clinic.id, by=alma.lead, reason="Odd answers")
+    switch.stop(alma.clinic.id, by=alma.lead, reason="Odd answers")
     cards = start(alma.lead)
     assert {key: cards[key].number for key in ("overdue", "flagged", "candidates")} == {
         "overdue": "1",
@@ -188,7 +190,7 @@ def test_an_admin_sees_people_tokens_mails_and_the_services_health(alma, brno, s
 
 
 def test_an_admin_is_told_of_a_silent_worker_a_full_disk_a_stuck_queue_and_no_model(alma, start, monkeypatch):
-    monkeypatch.setattr("cases.today._heartbeat", lambda: timezone.now() - timedelta(minutes=2))
+    monkeypatch.setattr("cases.worklist.today._heartbeat", lambda: timezone.now() - timedelta(minutes=2))
     monkeypatch.setattr("skinclinic.health.free_bytes", lambda: 10)
     model = registered_model()
     predict(waiting_case(alma).images.get(), model, state="queued", finished_at=None, probabilities=None)
@@ -240,8 +242,8 @@ def test_the_page_asks_little_however_much_there_is(alma, role, django_assert_ma
     for number in range(6):
         case = late(waiting_case(alma), hours=number * 40)
         fields = {"condition": None, "certainty": "probable", "management": "", "comment": ""}
-        read_drafts.save(case, alma.role(role), version=0, **fields)
-        photo_requests.ask(case_id=waiting_case(alma).id, by=alma.doctor, request_id=uuid7(), faults=["blurred"])
+        drafts.save(case, alma.role(role), version=0, **fields)
+        retakes.ask(case_id=waiting_case(alma).id, by=alma.doctor, request_id=uuid7(), faults=["blurred"])
         sign(waiting_case(alma), alma.lead)
     client = Client()
     client.force_login(alma.role(role), backend="allauth.account.auth_backends.AuthenticationBackend")

@@ -5,8 +5,9 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from cases import outcomes, reads
 from cases.models import Condition
+from cases.reading import reads
+from cases.record import outcomes
 from inference.models import ModelState
 from tests.cases.models import registered_model
 from tests.cases.readings import predict

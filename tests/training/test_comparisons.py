@@ -33,7 +33,8 @@ def data(tmp_path_factory):
 def sent(monkeypatch) -> list[tuple[str, str, str]]:
     messages: list[tuple[str, str, str]] = []
     monkeypatch.setattr(
-        "cases.broker.current_app.send_task", lambda task, args, queue, **_: messages.append((task, args[0], queue))
+        "cases.jobs.broker.current_app.send_task",
+        lambda task, args, queue, **_: messages.append((task, args[0], queue)),
     )
     return messages
 

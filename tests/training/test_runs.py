@@ -10,8 +10,8 @@ from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from cases import patients
 from cases.models import Notification
+from cases.record import patients
 from tests.cast import make_patient, waiting_case
 from tests.inference.registered import version
 from tests.training.test_snapshots import signed
@@ -31,7 +31,7 @@ def sent(monkeypatch, settings, tmp_path) -> list[str]:
     settings.VAR = tmp_path / "var"
     messages: list[str] = []
     monkeypatch.setattr(
-        "cases.broker.current_app.send_task", lambda task, args, queue, **_: messages.append(f"{queue} {args[0]}")
+        "cases.jobs.broker.current_app.send_task", lambda task, args, queue, **_: messages.append(f"{queue} {args[0]}")
     )
     return messages
 

@@ -9,9 +9,11 @@ from django.urls import reverse
 from django.utils import timezone
 from uuid6 import uuid7
 
-from cases import conditions, outcomes, patients, reads
-from cases.labels import LabelSource
 from cases.models import Case, Condition, Consent, ImageKind, LesionImage, Patient, Read
+from cases.reading import reads
+from cases.reading.labels import LabelSource
+from cases.record import outcomes, patients
+from cases.vocabulary import conditions
 from inference.models import ModelVersion
 from tests.cases.readings import opinion_on
 from tests.cast import Cast, make_image, make_patient, make_person, waiting_case

@@ -2,7 +2,7 @@ import time
 
 from django.core.management.base import BaseCommand
 
-from cases import measuring
+from cases.photo import measuring
 
 
 class Command(BaseCommand):

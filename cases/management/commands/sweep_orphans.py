@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from cases import intake
+from cases.photo import intake
 
 
 class Command(BaseCommand):

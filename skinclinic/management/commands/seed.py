@@ -9,8 +9,8 @@ import environ
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from cases import conditions
 from cases.demo import story
+from cases.vocabulary import conditions
 from inference import promotion, registry
 from inference.bundle import BundleError
 from inference.models import ModelState, ModelVersion

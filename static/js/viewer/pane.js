@@ -1,7 +1,7 @@
 // One photo in OpenSeadragon: the small copy first, the original in the same place once it is there.
 
 const SHOWABLE = new Set(["image/jpeg", "image/png", "image/webp"]);
-const SMALL_SIDE = 512; // the short side of the upright copy (cases/photo/picture.py)
+const SMALL_SIDE = 512; // the short side of the upright copy (cases/pixels/picture.py)
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 /** What a link or an option says about its photo. */

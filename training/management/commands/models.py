@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import Clinic
-from cases import rescoring
+from cases.prediction import rescoring
 from inference import promotion, registry
 from inference.bundle import BundleError
 from inference.known import headline

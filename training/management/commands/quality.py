@@ -19,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--fit",
             metavar="SPLIT",
-            help="first learn the weights from this split and write them into cases/photo/quality.json",
+            help="first learn the weights from this split and write them into cases/pixels/quality.json",
         )
         parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE")
 

@@ -1,0 +1,141 @@
+"""Telling people what they should know, in the app and by mail, each as they chose. Services call `notify`."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Membership, User
+from accounts.roles import Role, roles_with
+from cases.jobs import broker
+from cases.models import Case, CaseState, MailState, Notification, NotificationKind, Read, ReadKind, ReadStage, Urgency
+from cases.notifications.choices import AUDIENCES, with_choices
+from inference.models import ModelVersion
+
+MAIL_TASK = "cases.tasks.send_mail"
+MAIL_QUEUE = "background"
+
+# These go to the one who logged the case, and only where that is nobody who still works there, to all.
+_FOR_WHO_LOGGED_IT = (
+    NotificationKind.PHOTOS_WANTED,
+    NotificationKind.REPORT_READY,
+    NotificationKind.REPORT_AMENDED,
+)
+_SETTLED_BY_SIGNING = (
+    NotificationKind.URGENT_WAITING,
+    NotificationKind.DUE_SOON,
+    NotificationKind.OVERDUE,
+    NotificationKind.ARBITRATION,
+)
+
+
+@transaction.atomic
+def notify(
+    kind: NotificationKind,
+    *,
+    case: Case | None = None,
+    model_version: ModelVersion | None = None,
+    people: Iterable[User] | None = None,
+    occasion: object = "",
+    after: timedelta = timedelta(0),
+) -> None:
+    """Tells people once of something that happened; call it in the transaction in which it happens.
+
+    Args:
+        case: what it is about; or
+        model_version: what it is about, where no clinic owns it.
+        people: whom to tell; without it those whom the kind is for (`AUDIENCES`).
+        occasion: what tells two such events on one record apart (a read's id); the same twice is told once.
+        after: how long to hold it back, for what can still be undone (`retract`).
+    """
+    record = case or model_version
+    assert record is not None
+    chosen = _recipients(kind, case) if people is None else _still_here(people, case)
+    event = f"{kind}:{record.pk}:{occasion}".rstrip(":")
+    due = timezone.now() + after
+    rows = [
+        Notification(
+            person=person,
+            kind=kind,
+            event=event,
+            clinic_id=case.clinic_id if case else None,
+            case=case,
+            model_version=model_version,
+            due_at=due,
+            in_app=choice.in_app,
+            mail_state=MailState.QUEUED if choice.by_mail else MailState.NONE,
+            mail_due_at=due if choice.by_mail else None,
+        )
+        for person, choice in with_choices(kind, chosen)
+    ]
+    Notification.objects.bulk_create(rows, ignore_conflicts=True)
+    if not after and any(row.mail_state == MailState.QUEUED for row in rows):
+        # One message for all its mails; what is held back is found by the sweep.
+        broker.tell_on_commit(MAIL_TASK, event, MAIL_QUEUE)
+
+
+def urgent_case(case: Case, occasion: object = "") -> None:
+    """Tells the doctors of a case that waits and is urgent; anything else is no news."""
+    if case.state == CaseState.WAITING and case.urgency == Urgency.URGENT:
+        notify(NotificationKind.URGENT_WAITING, case=case, occasion=occasion)
+
+
+def read_signed(case: Case, read: Read, *, signed_before: bool, after: timedelta) -> None:
+    """After `read` moved `case` on: tells of the report, or asks those who settle what two readers disagree on."""
+    if case.state == CaseState.SIGNED:
+        for dealt_with in _SETTLED_BY_SIGNING:
+            settle(dealt_with, case)
+        kind = NotificationKind.REPORT_AMENDED if signed_before else NotificationKind.REPORT_READY
+        notify(kind, case=case, occasion=read.pk, after=after)
+    elif case.read_stage == ReadStage.ARBITRATION and read.kind == ReadKind.SECOND:
+        readers = set(case.reads.values_list("reader", flat=True))
+        arbiters = _holders(NotificationKind.ARBITRATION, case.clinic_id)
+        # Whoever has read the case is blind no more, unless there is nobody else.
+        others = [person for person in arbiters if person.pk not in readers] or arbiters
+        notify(NotificationKind.ARBITRATION, case=case, people=others, occasion=read.pk, after=after)
+
+
+def read_taken_back(case: Case, read: Read) -> None:
+    for kind in (NotificationKind.REPORT_READY, NotificationKind.REPORT_AMENDED, NotificationKind.ARBITRATION):
+        retract(kind, case, read.pk)
+
+
+def settle(kind: NotificationKind, case: Case) -> None:
+    """Somebody has dealt with it: nobody's bell counts it any more, and mails that wait are not sent."""
+    ours = Notification.objects.filter(case=case, kind=kind)
+    ours.filter(read_at=None).update(read_at=timezone.now())
+    ours.filter(mail_state=MailState.QUEUED).update(mail_state=MailState.NONE)
+
+
+def retract(kind: NotificationKind, case: Case, occasion: object = "") -> None:
+    """What was told did not happen after all: it was undone."""
+    event = f"{kind}:{case.pk}:{occasion}".rstrip(":")
+    Notification.objects.filter(event=event).delete()
+
+
+def _recipients(kind: str, case: Case | None) -> list[User]:
+    if case is None:
+        return _holders(kind, None)
+    if kind in _FOR_WHO_LOGGED_IT and (here := _still_here([case.created_by], case)):
+        return here
+    return _holders(kind, case.clinic_id)
+
+
+def _holders(kind: str, clinic_id: UUID | None) -> list[User]:
+    """The people, no integrations, whose role in the clinic (None: in any) makes `kind` their business."""
+    roles = [role for role in roles_with(AUDIENCES[kind].capability) if role != Role.INTEGRATION]
+    held = Membership.objects.filter(role__in=roles)
+    if clinic_id:
+        held = held.filter(clinic=clinic_id)
+    return list(User.objects.filter(is_active=True, id__in=held.values("user")))
+
+
+def _still_here(people: Iterable[User], case: Case | None) -> list[User]:
+    """Those of `people` who still work in the case's clinic (or anywhere), and are no integrations."""
+    held = Membership.objects.exclude(role=Role.INTEGRATION)
+    if case:
+        held = held.filter(clinic=case.clinic_id)
+    ids = {person.pk for person in people}
+    return list(User.objects.filter(is_active=True, id__in=held.filter(user__in=ids).values("user")))

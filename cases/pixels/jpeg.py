@@ -1,0 +1,98 @@
+"""A JPEG without what it tells about the patient, the place and the phone; its pixels are not touched.
+
+Marker layout: ITU-T T.81 annex B. What may follow the end marker (second pictures, videos, notes) is cut.
+"""
+
+import re
+import struct
+
+from cases.pixels import exif
+from cases.pixels.errors import Damaged
+
+_SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
+_SOS = 0xDA
+# Tables, frame headers, scans: everything that decoding needs. Neither APPn, COM nor the reserved JPGn.
+_DECODING = {*range(0xC0, 0xD0), _SOS, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF} - {0xC8}
+_APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
+# A marker with content, or the end. Between segments fill bytes and stray ones are skipped; within a scan FF00 is a
+# stuffed FF and FFD0-FFD7 are restart markers, both part of the pixels.
+_MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")
+# Each scan of a progressive picture passes over all pixels, so a small file with thousands would keep the decoder busy
+# for minutes. Encoders write 10 to 30.
+MOST_SCANS = 100
+_JFIF_BYTES = 14  # without the thumbnail that may follow
+_ADOBE_BYTES = 12
+
+
+def without_metadata(data: bytes) -> tuple[bytes, int]:
+    """`data` without metadata, and its orientation 1-8, which stays in the file unless it is 1.
+
+    Kept: the pixels as they are, the ICC profile, JFIF's and Adobe's notes on colours.
+
+    Raises:
+        Damaged: `data` is no JPEG, a segment reaches beyond its end, there are more than MOST_SCANS scans, or there is
+            no end marker: something is missing then, and what hangs on behind could not be told from pixels.
+    """
+    if not data.startswith(_SOI):
+        raise Damaged("no start marker")
+    # The scans are most of the file: they are looked at where they lie and copied once, when all is joined.
+    pixels = memoryview(data)
+    kept: list[bytes | memoryview] = []
+    orientation, position, in_scan, scans = 1, len(_SOI), False, 0
+    while found := _MARKER.search(data, position):
+        if in_scan:
+            kept.append(pixels[position : found.start()])
+        code = data[found.start() + 1]
+        position = found.end()
+        if code == _EOI[1]:
+            kept.append(_EOI)
+            break
+        if code == _SOI[1]:
+            continue
+        payload = _payload(data, position)
+        position += 2 + len(payload)
+        in_scan = code == _SOS
+        scans += in_scan
+        if scans > MOST_SCANS:
+            raise Damaged("too many scans")
+        if code == _APP1 and payload.startswith(b"Exif\0\0") and orientation == 1:
+            orientation = exif.orientation(payload[6:])
+        payload_kept = _kept(code, payload)
+        if payload_kept is not None:
+            kept.append(_segment(code, payload_kept))
+    else:
+        raise Damaged("no end marker")
+    head: list[bytes | memoryview] = [_SOI]
+    if kept and kept[0][1] == _APP0:
+        # JFIF asks to be the first segment.
+        head.append(kept.pop(0))
+    if orientation != 1:
+        head.append(_segment(_APP1, b"Exif\0\0" + exif.stating_only(orientation)))
+    return b"".join(head + kept), orientation
+
+
+def _payload(data: bytes, position: int) -> bytes:
+    """The content of the segment whose length field stands at `position`."""
+    if position + 2 > len(data):
+        raise Damaged("a segment breaks off")
+    (length,) = struct.unpack_from(">H", data, position)
+    if length < 2 or position + length > len(data):
+        raise Damaged("a segment reaches beyond the end")
+    return data[position + 2 : position + length]
+
+
+def _kept(code: int, payload: bytes) -> bytes | None:
+    """What of a segment's content stays; None drops the segment."""
+    if code in _DECODING:
+        return payload
+    if code == _APP0 and payload.startswith(b"JFIF\0") and len(payload) >= _JFIF_BYTES:
+        return payload[: _JFIF_BYTES - 2] + b"\0\0"
+    if code == _APP2 and payload.startswith(b"ICC_PROFILE\0"):
+        return payload
+    if code == _APP14 and payload.startswith(b"Adobe") and len(payload) >= _ADOBE_BYTES:
+        return payload[:_ADOBE_BYTES]
+    return None
+
+
+def _segment(code: int, payload: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, code, len(payload) + 2) + payload

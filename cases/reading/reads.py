@@ -1,0 +1,307 @@
+"""Signing reads. A read is never changed: a correction is a new read, and both show.
+
+A case is signed when its last read is: one, two that agree, or two that a lead has settled.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.access import can
+from accounts.models import User
+from accounts.roles import Capability
+from cases import blinding
+from cases.errors import Conflict, Refused, fingerprint, wrong_state
+from cases.models import (
+    Case,
+    CaseState,
+    Condition,
+    Management,
+    Prediction,
+    PredictionState,
+    Read,
+    ReadKind,
+    ReadStage,
+    TakenBack,
+)
+from cases.notifications import telling
+from cases.reading import drafts, first_opinions, reservations, second_reads
+
+READABLE_STATES = (CaseState.WAITING, CaseState.SIGNED)
+# For so long a reader can take back what they signed with one key; after that, they sign a correction.
+UNDO_LASTS = timedelta(seconds=15)
+
+
+class ReadConflict(Conflict):
+    """Another read was signed since the reader opened the case."""
+
+    def __init__(self, newest: Read) -> None:
+        super().__init__(
+            _("%(reader)s signed a read of this case in the meantime. Look at it, then sign again.")
+            % {"reader": newest.reader}
+        )
+        self.newest = newest
+
+
+class CaseChanged(Conflict):
+    """Answers, note or photos are not what the reader saw."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("Answers or photos of this case were changed since you opened it. Look at them, then sign again.")
+        )
+
+
+class OpinionChanged(Conflict):
+    """The AI's opinion that the reader saw is no longer the one in the record."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("The AI's opinion was computed again since you opened the case. Look at the new one, then sign again.")
+        )
+
+
+def with_what_a_page_shows(found: QuerySet[Read]) -> QuerySet[Read]:
+    """Reads as they were signed, with what a page shows of each."""
+    return (
+        found.select_related(
+            "reader", "condition", "prediction", "corrects", "corrected_by", "first_opinion__condition"
+        )
+        .defer("prediction__maps", "prediction__embedding")
+        .order_by("signed_at", "id")
+    )
+
+
+def history(case: Case) -> QuerySet[Read]:
+    return with_what_a_page_shows(case.reads.all())
+
+
+def newest(case: Case) -> Read | None:
+    """The read that was signed last, whoever signed it."""
+    return case.reads.select_related("reader").order_by("signed_at", "id").last()
+
+
+def stamp(case: Case, photos: Iterable[UUID] | None = None) -> str:
+    """Changes whenever an answer, the note or a photo does: what a reader's page remembers of what it showed.
+
+    `photos` are the ids of those that the page shows; without them, those that are in the record now.
+    """
+    if photos is None:
+        photos = case.images.filter(removed_at__isnull=True).values_list("id", flat=True)
+    return fingerprint([*(getattr(case, name) for name in (*Case.QUESTIONS, "note")), *sorted(photos)])
+
+
+def discharge_needs_a_second_look(case: Case, condition: Condition, management: str) -> bool:
+    """Whether sending this patient home contradicts the reader's own label or the AI's urgent flag.
+
+    Doors ask once more before they sign such a read: a missed melanoma is the worst that can happen here.
+    """
+    return management == Management.DISCHARGE and (bool(condition.malignant) or case.flagged_by_ai)
+
+
+@transaction.atomic
+def sign(
+    *,
+    case_id: UUID,
+    reader: User,
+    read_id: UUID,
+    condition: Condition,
+    certainty: str,
+    management: str,
+    comment: str = "",
+    prediction: Prediction | None = None,
+    prediction_finished_at: datetime | None = None,
+    ai_visible: bool,
+    newest_seen: UUID | None,
+    case_seen: str = "",
+) -> Read:
+    """Signs a read, and with it the case if no further read is wanted (cases/reading/second_reads.py).
+
+    Args:
+        read_id: made by the client, so that a double click signs once.
+        prediction: the AI's opinion that was on the reader's screen, if any.
+        prediction_finished_at: when that opinion was computed, as the reader's screen had it; None: not checked.
+        ai_visible: whether an opinion was on the screen; never true for a reader from whom it is hidden.
+        newest_seen: the newest read that the reader saw when deciding; None for an unread case.
+        case_seen: the `stamp` of the case as the reader saw it; empty: not checked.
+
+    Raises:
+        Refused: the reader may not sign here, the case is a draft or withdrawn, or the condition is not offered.
+        ReadConflict: somebody signed since, or this very reader did with another opinion.
+        CaseChanged: answers or photos were changed since the reader saw them.
+        OpinionChanged: the AI's opinion was computed again since the reader saw it.
+    """
+    # The case's row is the lock between two readers who sign at once.
+    case = Case.objects.select_for_update(of=("self",)).select_related("clinic").get(id=case_id)
+    if not can(reader, case.clinic_id, Capability.SIGN_READS):
+        raise Refused(_("You may not sign reads in this clinic."), code="not_allowed")
+    comment = comment.strip()
+    opinion = (condition.pk, certainty, management, comment)
+    if known := Read.every.filter(id=read_id).first():
+        return _signed_already(known, case, reader, opinion)
+    if case.state not in READABLE_STATES:
+        raise wrong_state(case.get_state_display())
+    if not condition.is_offered:
+        raise Refused(_("This condition is no longer offered. Choose another one."), code="condition_not_offered")
+    own = case.reads.filter(reader=reader, corrected_by__isnull=True).order_by("signed_at", "id").last()
+    kind = _kind(case, reader, own)
+    last = newest(case)
+    # A second reader is blind to the first one's read, and cannot have seen it.
+    if last and last.id != newest_seen and kind != ReadKind.SECOND:
+        raise ReadConflict(last)
+    if case_seen and case_seen != stamp(case):
+        raise CaseChanged
+    ai_visible = ai_visible and not blinding.hides_ai(reader, case)
+    seen = _prediction_seen(case, prediction, prediction_finished_at) if prediction and ai_visible else None
+    signed_at = timezone.now()
+    if last and signed_at <= last.signed_at:
+        # Servers' clocks differ a little; which read is the newest must not depend on it.
+        signed_at = last.signed_at + timedelta(microseconds=1)
+    try:
+        with transaction.atomic():
+            read = Read.objects.create(
+                id=read_id,
+                case=case,
+                reader=reader,
+                kind=kind,
+                first_opinion=first_opinions.of(case, reader),
+                condition=condition,
+                certainty=certainty,
+                management=management,
+                comment=comment,
+                ai_visible=ai_visible,
+                prediction=seen,
+                corrects=own,
+                signed_at=signed_at,
+            )
+    except IntegrityError:
+        # The same id at the same moment in another case, whose lock is not ours.
+        if not Read.every.filter(id=read_id).exists():
+            raise
+        raise _id_taken() from None
+    drafts.discard(case, reader)
+    reservations.release(case, reader)
+    signed_before = case.state == CaseState.SIGNED
+    _move_on(case, read)
+    telling.read_signed(case, read, signed_before=signed_before, after=UNDO_LASTS)
+    return read
+
+
+def _kind(case: Case, reader: User, own: Read | None) -> ReadKind:
+    """What a read by `reader` is in the case's present stage.
+
+    Raises:
+        Refused: a disagreement waits for somebody who may settle it.
+    """
+    settles = case.state == CaseState.WAITING and case.read_stage == ReadStage.ARBITRATION
+    if own and not (settles and second_reads.is_only_arbiter(case.clinic, reader)):
+        return ReadKind.CORRECTION
+    if case.state == CaseState.SIGNED:
+        return ReadKind.ADDITIONAL
+    if settles and not can(reader, case.clinic_id, Capability.ARBITRATE):
+        raise Refused(_("Two readers disagree on this case. A lead decides."), code="arbitration")
+    return ReadKind(case.read_stage)
+
+
+def _move_on(case: Case, read: Read) -> None:
+    """After `read`: to the next stage, or to signed."""
+    if case.state == CaseState.SIGNED:
+        return
+    stage = _next_stage(case, read)
+    if stage is None:
+        case.state, case.signed_at = CaseState.SIGNED, read.signed_at
+    else:
+        case.read_stage = stage
+    case.save(update_fields=["state", "signed_at", "read_stage", "second_read_reason"])
+
+
+def _next_stage(case: Case, read: Read) -> ReadStage | None:
+    """What the case waits for after `read`; None where it is read to the end."""
+    if read.kind == ReadKind.FIRST:
+        case.second_read_reason = second_reads.reason(case, read)
+        return ReadStage.SECOND if case.second_read_reason else None
+    if read.kind == ReadKind.ARBITRATION:
+        return None
+    if case.read_stage == ReadStage.SECOND and read.kind == ReadKind.CORRECTION:
+        return ReadStage.SECOND
+    # The second read, or one of the two corrected while a lead is asked: agreement ends it.
+    one, other = two_reads(case)
+    return None if second_reads.agree(one, other) else ReadStage.ARBITRATION
+
+
+def two_reads(case: Case) -> tuple[Read, Read]:
+    """The first and the second reader's reads as they stand, corrections included; for a case that has both."""
+    standing = list(case.reads.filter(corrected_by__isnull=True).order_by("signed_at", "id"))
+    second = case.reads.get(kind=ReadKind.SECOND).reader_id
+    of_second = next(read for read in standing if read.reader_id == second)
+    return next(read for read in standing if read.reader_id != second), of_second
+
+
+def may_take_back(read: Read, reader: User) -> bool:
+    """Whether `reader` can still undo `read`: their own, seconds old, no correction, and nobody acted on it since."""
+    return (
+        read.reader_id == reader.id
+        and read.kind != ReadKind.CORRECTION
+        and timezone.now() - read.signed_at <= UNDO_LASTS
+        and not TakenBack.objects.filter(read=read).exists()
+    )
+
+
+@transaction.atomic
+def take_back(read_id: UUID, reader: User) -> Read:
+    """Undoes a read within seconds: it stays as history, counts nowhere, and is an unfinished read again.
+
+    Raises:
+        Refused: it is too late, or somebody has acted on it in the meantime.
+    """
+    read = Read.every.select_related("case").get(id=read_id)
+    case = Case.objects.select_for_update(of=("self",)).get(id=read.case_id)
+    if TakenBack.objects.filter(read=read).exists() and read.reader_id == reader.id:
+        return read  # a double click
+    last = newest(case)
+    if not may_take_back(read, reader) or last is None or last.id != read.id:
+        raise Refused(_("It is too late to undo this read. Sign a correction instead."), code="too_late")
+    TakenBack.objects.create(read=read)
+    telling.read_taken_back(case, read)
+    if read.kind != ReadKind.ADDITIONAL:
+        case.state, case.signed_at, case.read_stage = CaseState.WAITING, None, ReadStage(read.kind)
+        if read.kind == ReadKind.FIRST:
+            case.second_read_reason = ""
+        case.save(update_fields=["state", "signed_at", "read_stage", "second_read_reason"])
+    drafts.put_back(read)
+    return read
+
+
+def _signed_already(known: Read, case: Case, reader: User, opinion: tuple[str, str, str, str]) -> Read:
+    """The read of a request that came twice. The same id with another opinion is no repetition (a page brought
+    back by the browser's Back button): to answer "signed" would lose what the reader changed.
+    """
+    if known.reader_id != reader.id or known.case_id != case.id:
+        raise _id_taken()
+    if (known.condition_id, known.certainty, known.management, known.comment) != opinion:
+        raise ReadConflict(known)
+    return known
+
+
+def _id_taken() -> Refused:
+    return Refused(_("This read was signed already. Reload the page."), code="id_taken")
+
+
+def _prediction_seen(case: Case, prediction: Prediction, finished_at: datetime | None) -> Prediction:
+    """The prediction's row, locked, if it still says what the reader saw."""
+    current = (
+        Prediction.objects.select_for_update(of=("self",))
+        .select_related("image")
+        .defer("maps", "embedding")
+        .get(id=prediction.id)
+    )
+    if current.image.case_id != case.id:
+        raise Refused(_("This AI opinion belongs to another case."), code="wrong_prediction")
+    if current.state != PredictionState.DONE or (finished_at and current.finished_at != finished_at):
+        raise OpinionChanged
+    return current

@@ -1,0 +1,1 @@
+"""Patients, lesions and their cases: registering, changing and moving them on."""

@@ -1,0 +1,324 @@
+"""The report of a signed case: what it says, in words that are ready to be shown.
+
+One `Report` feeds the page and the PDF, so that they cannot differ; neither adds a word of its own about the case.
+Times are in the clinic's zone, ages as of the visit: the same record makes the same report on any day.
+"""
+
+import hashlib
+import json
+import zoneinfo
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from cases.errors import Refused
+from cases.models import Case, CaseState, LesionImage, Outcome, Read
+from cases.models.case import question_in_words
+from cases.prediction import opinions
+from cases.reading import labels, reads
+
+MOST_PHOTOS = 6
+
+
+@dataclass(frozen=True)
+class Fact:
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A heading with facts, and sentences below them."""
+
+    title: str
+    facts: tuple[Fact, ...] = ()
+    sentences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Photo:
+    image: LesionImage
+    caption: str
+
+
+@dataclass(frozen=True)
+class Amendment:
+    """What was signed after the case was: `version` is that of the report that it made."""
+
+    version: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Report:
+    case: Case
+    version: int
+    newest_version: int
+    signed_at: datetime  # of the read that made this version
+    clinic: str
+    title: str
+    notice: str  # that another version has taken its place, or that it takes another's; empty for a first one
+    patient: tuple[Fact, ...]
+    conclusion: Passage
+    outcome: Passage | None
+    photos: tuple[Photo, ...]
+    photos_left_out: str
+    answers: Passage
+    opinion: Passage
+    amendments: tuple[Amendment, ...]
+
+    @property
+    def is_current(self) -> bool:
+        return self.version == self.newest_version
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        """What stands below the photos."""
+        return (self.opinion, self.answers)
+
+    @property
+    def words(self) -> list[str]:
+        """Everything that it says about the case, in its order."""
+        found = [self.clinic, self.title]
+        for fact in self.patient:
+            found += [fact.label, fact.text]
+        for passage in (self.conclusion, self.outcome, *self.passages):
+            if passage:
+                found.append(passage.title)
+                for fact in passage.facts:
+                    found += [fact.label, fact.text]
+                found += passage.sentences
+        found += [photo.caption for photo in self.photos]
+        return [*found, self.photos_left_out, *(each.text for each in self.amendments)]
+
+    @property
+    def digest(self) -> str:
+        """Two reports with the same one say and show the same: SHA-256 over words and photos, 64 hex digits.
+
+        Not over `notice`: a printed report keeps its id when another version takes its place.
+        """
+        photos = [photo.image.sha256 for photo in self.photos]
+        return hashlib.sha256(json.dumps([self.version, self.words, photos]).encode()).hexdigest()
+
+    @property
+    def number(self) -> str:
+        """What stands on paper: enough of the digest to find the report again."""
+        return "-".join(self.digest[start : start + 4] for start in (0, 4, 8))
+
+    @property
+    def identity(self) -> str:
+        """The line at the foot of every page."""
+        return _("%(case)s, version %(version)s, report %(number)s") % {
+            "case": self.case.reference,
+            "version": self.version,
+            "number": self.number,
+        }
+
+    @property
+    def file_name(self) -> str:
+        """Without the patient's name: file names end up in lists of downloads and in mails."""
+        return f"report-{self.case.number}-{self.version}-{self.digest[:8]}.pdf"
+
+
+def decisive(history: Sequence[Read]) -> Read:
+    """The read that a report concludes with: the lead's who settled a disagreement, else the newest."""
+    return labels.arbitration(history) or history[-1]
+
+
+def of(case: Case, version: int | None = None) -> Report:
+    """The report of `case` (from cases/access.py with `opinions.with_photos`); `version` counts from 1, the newest is
+    the one that stands.
+
+    Raises:
+        Refused: the case is not signed ("wrong_state"), or there is no such version ("no_version").
+    """
+    if case.state != CaseState.SIGNED:
+        raise Refused(
+            _("This case is not signed, so there is no report yet. It is made as soon as a doctor has signed."),
+            code="wrong_state",
+        )
+    history = list(reads.history(case))
+    ends = _versions(case, history)
+    wanted = version or len(ends)
+    if not 1 <= wanted <= len(ends):
+        raise Refused(_("There is no such version of this report."), code="no_version")
+    with timezone.override(zoneinfo.ZoneInfo(case.clinic.time_zone)):
+        return _written(case, history, ends, wanted)
+
+
+def _versions(case: Case, history: Sequence[Read]) -> list[int]:
+    """How many of the reads in `history` each version knows: those up to signing, then one more each."""
+    assert case.signed_at
+    first = max(1, sum(read.signed_at <= case.signed_at for read in history))
+    return list(range(first, len(history) + 1))
+
+
+def _written(case: Case, history: list[Read], ends: list[int], version: int) -> Report:
+    known = history[: ends[version - 1]]
+    made_by, concluded = known[-1], decisive(known)
+    patient, lesion = case.lesion.patient, case.lesion
+    photos: list[LesionImage] = case.photos  # type: ignore[attr-defined]  # set by opinions.with_photos
+    return Report(
+        case=case,
+        version=version,
+        newest_version=len(ends),
+        signed_at=made_by.signed_at,
+        clinic=case.clinic.name,
+        title=_("Report of a skin lesion"),
+        notice=_notice(history, ends, version),
+        patient=_facts(
+            (_("Patient"), str(patient)),
+            (_("Born"), _born(patient.birth_date, patient.age_on(timezone.localdate(case.created_at)))),
+            (_("Sex"), patient.get_sex_display()),
+            (_("MRN"), patient.mrn),
+            (_("Lesion"), f"{lesion.place}, {lesion.note}" if lesion.note else lesion.place),
+            (_("Case"), f"{case.number}, {_moment(case.created_at)}"),
+        ),
+        conclusion=_conclusion(concluded),
+        outcome=_outcome(getattr(case, "outcome", None), concluded),
+        photos=tuple(_photo(number, image) for number, image in enumerate(photos[:MOST_PHOTOS], 1)),
+        photos_left_out=_left_out(len(photos) - MOST_PHOTOS),
+        answers=_answers(case),
+        opinion=_opinion(case, concluded),
+        amendments=tuple(_amendment(number, history[end - 1]) for number, end in enumerate(ends[1:version], 2)),
+    )
+
+
+def _facts(*pairs: tuple[str, object]) -> tuple[Fact, ...]:
+    return tuple(Fact(label, str(text)) for label, text in pairs if str(text))
+
+
+def _conclusion(read: Read) -> Passage:
+    condition = read.condition
+    name = f"{condition.name} ({condition.icd10})" if condition.icd10 else condition.name
+    return Passage(
+        _("Conclusion"),
+        _facts(
+            (_("Condition"), f"{name}, {read.get_certainty_display().lower()}"),
+            (_("Management"), read.get_management_display()),
+            (_("Comment"), read.comment),
+            (_("Signed"), f"{read.reader}, {_moment(read.signed_at)}"),
+        ),
+    )
+
+
+def _outcome(outcome: Outcome | None, read: Read) -> Passage | None:
+    if outcome is None:
+        return None
+    agrees = outcome.condition_id == read.condition_id
+    return Passage(
+        _("Biopsy"),
+        _facts(
+            (_("Found"), f"{outcome.condition.name} ({outcome.condition.icd10})".replace(" ()", "")),
+            (_("Reported"), date_format(outcome.reported_on, "j M Y")),
+            (_("Pathology number"), outcome.pathology_reference),
+            (_("Comment"), outcome.comment),
+        ),
+        () if agrees else (_("The biopsy found something else than the doctor concluded. The biopsy counts."),),
+    )
+
+
+def _answers(case: Case) -> Passage:
+    answers = [
+        (question_in_words(name).capitalize(), answer)
+        for name, (_q, answer) in zip(Case.QUESTIONS, case.answers, strict=True)
+    ]
+    note = (_("Note"), case.note.strip())
+    skin = (_("Skin type"), case.lesion.patient.get_fitzpatrick_display())
+    return Passage(_("Answers"), _facts(*answers, skin, note))
+
+
+def _opinion(case: Case, read: Read) -> Passage:
+    """What the AI said: the opinion that the doctor saw, else the one that is in the record by now."""
+    title = _("Second opinion of the AI")
+    if not case.lesion.patient.allows_ai:
+        return Passage(title, sentences=(_("None: the patient does not consent to the use of AI."),))
+    photo = _judged(case, read)
+    if photo is None or not photo.is_done or photo.prediction is None:
+        return Passage(title, sentences=(_("None."),))
+    prediction = photo.prediction
+    seen = _("The doctor saw it before signing.") if read.ai_visible else _("The doctor signed without having seen it.")
+    remarks = [
+        (photo.is_strange, _("The photo does not look like one of a lesion to the model.")),
+        (photo.is_uncertain, _("The model does not lean clearly to one condition.")),
+        (photo.is_urgent, _("The model flagged it as urgent.")),
+    ]
+    version = prediction.model_version
+    assert prediction.finished_at
+    return Passage(
+        title,
+        _facts(
+            (_("Most likely"), "; ".join(f"{each.name} {each.percent}" for each in photo.likely)),
+            (_("Malignancy"), photo.malignant_percent),
+            (_("Photo"), photo.position),
+            (_("Model"), f"{version.name} ({version.sha256[:8]}), {_moment(prediction.finished_at)}"),
+        ),
+        (*(words for holds, words in remarks if holds), seen, _("Supports a decision. Not a diagnosis.")),
+    )
+
+
+def _judged(case: Case, read: Read) -> opinions.PhotoOpinion | None:
+    names = opinions.condition_names()
+    card = opinions.card(case, names, read.prediction.image_id if read.prediction else None)
+    chosen = card.chosen
+    if chosen and read.prediction and chosen.image.id == read.prediction.image_id:
+        # Not a newer model's opinion on the same photo.
+        return opinions.of_prediction(chosen.image, chosen.position, read.prediction, names)
+    return chosen
+
+
+def _photo(number: int, image: LesionImage) -> Photo:
+    taken = {"number": number, "kind": image.get_kind_display(), "moment": _moment(image.created_at)}
+    return Photo(image, _("Photo %(number)s: %(kind)s, %(moment)s") % taken)
+
+
+def _left_out(number: int) -> str:
+    if number <= 0:
+        return ""
+    words = ngettext("%(number)s more photo is in the record.", "%(number)s more photos are in the record.", number)
+    return words % {"number": number}
+
+
+def _amendment(version: int, read: Read) -> Amendment:
+    before = ""
+    if read.corrects:
+        before = _(" Before: %(condition)s.") % {"condition": read.corrects.condition}
+    said = _("%(moment)s, %(reader)s: %(condition)s, %(certainty)s. %(management)s.") % {
+        "moment": _moment(read.signed_at),
+        "reader": read.reader,
+        "condition": read.condition,
+        "certainty": read.get_certainty_display().lower(),
+        "management": read.get_management_display(),
+    }
+    comment = f" {read.comment}" if read.comment else ""
+    return Amendment(version, f"{read.get_kind_display()}, {said}{before}{comment}")
+
+
+def _notice(history: Sequence[Read], ends: Sequence[int], version: int) -> str:
+    """Whether this version stands, where there are several."""
+    newest = len(ends)
+    if newest == 1:
+        return ""
+    if version == newest:
+        return _("Amended: version %(version)s replaces what was reported before.") % {"version": version}
+    amended = history[ends[version] - 1]
+    return _("Superseded: this is version %(version)s of %(newest)s. It was amended %(moment)s by %(reader)s.") % {
+        "version": version,
+        "newest": newest,
+        "moment": _moment(amended.signed_at),
+        "reader": amended.reader,
+    }
+
+
+def _born(day: date, age: int) -> str:
+    years = ngettext("%(age)s year old", "%(age)s years old", age) % {"age": age}
+    return f"{date_format(day, 'j M Y')}, {years}"
+
+
+def _moment(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "j M Y, H:i T")

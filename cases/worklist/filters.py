@@ -1,0 +1,95 @@
+"""What the doctors' list shows, as its address says it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db import models
+from django.utils.translation import gettext_lazy
+
+from cases.models import BodySite, CaseState, ReadStage, Urgency
+
+
+class Tab(models.TextChoices):
+    WAITING = CaseState.WAITING.value, gettext_lazy("Waiting")
+    PHOTOS_WANTED = CaseState.PHOTOS_WANTED.value, gettext_lazy("Photos wanted")
+    DRAFT = CaseState.DRAFT.value, gettext_lazy("Drafts")
+    SIGNED = CaseState.SIGNED.value, gettext_lazy("Signed")
+    WITHDRAWN = CaseState.WITHDRAWN.value, gettext_lazy("Withdrawn")
+
+
+class Sort(models.TextChoices):
+    URGENCY = "urgency", gettext_lazy("Most urgent first")
+    OLDEST = "oldest", gettext_lazy("Oldest first")
+    NEWEST = "newest", gettext_lazy("Newest first")
+
+
+class AiKind(models.TextChoices):
+    """Codes of cases/prediction/opinions.py `Card.summary`, but for "done"."""
+
+    FLAGGED = "flagged", gettext_lazy("Flagged urgent")
+    UNCERTAIN = "uncertain", gettext_lazy("Uncertain")
+    PENDING = "pending", gettext_lazy("Being computed")
+    FAILED = "failed", gettext_lazy("Failed")
+    NONE = "none", gettext_lazy("No AI opinion")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the list shows. Comes from the address and goes back into it, as codes only."""
+
+    tab: Tab = Tab.WAITING
+    urgency: Urgency | None = None
+    site: str = ""
+    ai: str = ""
+    stage: str = ""
+    sort: Sort = Sort.URGENCY
+
+    @classmethod
+    def read(cls, query: Mapping[str, str], default_tab: Tab = Tab.WAITING) -> "Filters":
+        """From an address; what it does not know, it leaves out."""
+        tab = _member(Tab, query.get("tab")) or default_tab
+        urgency = query.get("urgency", "")
+        return cls(
+            tab=tab,
+            urgency=Urgency(int(urgency)) if urgency in map(str, Urgency.values) else None,
+            site=_member(BodySite, query.get("site")) or "",
+            ai=_member(AiKind, query.get("ai")) or "",
+            stage=_member(ReadStage, query.get("stage")) or "",
+            sort=_member(Sort, query.get("sort")) or default_sort(tab),
+        )
+
+    @property
+    def narrows(self) -> bool:
+        return bool(self.urgency or self.site or self.ai or self.stage)
+
+    @property
+    def codes(self) -> dict[str, str]:
+        """What stands in the address. The tab always does: which one is the default depends on the person."""
+        codes = {
+            "tab": self.tab,
+            "urgency": self.urgency.value if self.urgency else "",
+            "site": self.site,
+            "ai": self.ai,
+            "stage": self.stage,
+            "sort": self.sort if self.sort != default_sort(self.tab) else "",
+        }
+        return {name: str(code) for name, code in codes.items() if code}
+
+    @property
+    def query(self) -> str:
+        """The address's query."""
+        return urlencode(self.codes)
+
+    def on(self, tab: Tab) -> "Filters":
+        """The same filters on another tab."""
+        return replace(self, tab=tab, sort=default_sort(tab))
+
+
+def default_sort(tab: Tab) -> Sort:
+    return Sort.URGENCY if tab in (Tab.WAITING, Tab.PHOTOS_WANTED) else Sort.NEWEST
+
+
+def _member(choices: Any, code: str | None) -> Any:
+    return choices(code) if code in choices.values else None
