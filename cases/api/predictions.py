@@ -26,7 +26,10 @@ from cases.views import photos as pages
 class ProbabilitySerializer(serializers.Serializer):
     condition = serializers.CharField(help_text="a condition's code")
     probability = serializers.FloatField(min_value=0, max_value=1)
-    heatmap = serializers.URLField(help_text="where in the photo, as a transparent PNG to lay over the upright copy")
+    heatmap = serializers.URLField(
+        allow_null=True,
+        help_text="where in the photo, as a transparent PNG to lay over the upright copy; null where it cannot say",
+    )
 
 
 class ModelNameSerializer(serializers.Serializer):
@@ -82,8 +85,12 @@ class PredictionSerializer(serializers.ModelSerializer):
         if prediction.probabilities is None:
             return None
         base = reverse("api-prediction-heatmap", args=[prediction.id], request=self.context["request"])
+
+        def heatmap(code: str) -> str | None:
+            return f"{base}?{urlencode({'condition': code})}" if prediction.map_rows else None
+
         return [
-            {"condition": code, "probability": value, "heatmap": f"{base}?{urlencode({'condition': code})}"}
+            {"condition": code, "probability": value, "heatmap": heatmap(code)}
             for code, value in prediction.probabilities
         ]
 

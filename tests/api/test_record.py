@@ -245,6 +245,14 @@ class TestPredictions:
         assert shown["model_version"] == {"id": str(model.id), "name": "m1"}
         assert not {"embedding", "maps", "claim_token"} & set(shown)
 
+    def test_names_a_heat_map_where_there_is_one(self, alma, api, model):
+        images = [make_image(make_case(alma)) for _number in range(2)]
+        flat, placed = make_prediction(images[0], model), make_prediction(images[1], model, map_rows=7, map_columns=7)
+        client = api(alma.doctor)
+        told = [client.get(f"{V1}/predictions/{each.id}/").json()["probabilities"][0] for each in (flat, placed)]
+        assert told[0]["heatmap"] is None
+        assert told[1]["heatmap"].endswith(f"/predictions/{placed.id}/heatmap/?condition=NEV")
+
     def test_retry_queues_what_failed_and_refuses_what_did_not(self, alma, api, model):
         prediction = make_prediction(
             make_image(make_case(alma)), model, state="failed", reason="Broke off.", probabilities=None
