@@ -6,6 +6,7 @@ needs a broker takes the fixture `broker_url`: `REDIS_URL`, else an embedded Val
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,9 @@ from xdist.scheduler import LoadFileScheduling
 # Neither opens the database nor asks a broker that `DATABASE_URL` and `REDIS_URL` choose, so `.ci/run` runs them on
 # the first pair of services only: `-m "not one_pair"`.
 ONE_PAIR = (
-    "training",
-    "benchmarks",
-    "inference",
+    "training/",
+    "benchmarks/",
+    "inference/",
     "ops/test_bootstrap.py",
     "ops/test_up.py",
     "ops/test_compose.py",
@@ -31,10 +32,10 @@ ONE_PAIR = (
 # These do open it, but ask what pages show and who may see them; tests/story walks through the product on both pairs,
 # and tests/cases, tests/api and what is left below tests/ops ask the database all that pages ask.
 ONE_PAIR_OF_PAGES = (
-    "browser",
-    "pages",
-    "start",
-    "access/test_matrix.py",
+    "browser/",
+    "pages/",
+    "start/",
+    "access/",
     "admin/test_admin.py",
     "ops/test_metrics.py",
 )
@@ -66,13 +67,18 @@ pytest_plugins = ["tests.databases", "tests.fixtures", "tests.no_skips"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
     for item in items:
-        is_in = [item.path.is_relative_to(here / place) for place in ONE_PAIR]
-        shows = [item.path.is_relative_to(here / place) for place in ONE_PAIR_OF_PAGES]
-        if any(shows) or (any(is_in) and not item.get_closest_marker("django_db")):
+        path = _within(item.path)
+        if path.startswith(ONE_PAIR_OF_PAGES) or (
+            path.startswith(ONE_PAIR) and not item.get_closest_marker("django_db")
+        ):
             item.add_marker(pytest.mark.one_pair)
-    items.sort(key=lambda item: _turn(item.path.relative_to(here).as_posix()))
+    items.sort(key=lambda item: _turn(_within(item.path)))
+
+
+@cache
+def _within(path: Path) -> str:
+    return path.relative_to(Path(__file__).parent).as_posix()
 
 
 def _turn(path: str) -> int:
