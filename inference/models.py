@@ -48,7 +48,7 @@ class ModelVersion(models.Model):
 
 
 class ComparisonState(models.TextChoices):
-    """queued -> running -> done | failed | cancelled; see training/comparisons.py."""
+    """queued -> running -> done | failed | cancelled; see training/comparing/comparisons.py."""
 
     QUEUED = "queued", _("Queued")
     RUNNING = "running", _("Running")
@@ -63,7 +63,7 @@ COMPARISON_PENDING = (ComparisonState.QUEUED, ComparisonState.RUNNING)
 class Comparison(models.Model):
     """A candidate measured beside another model, as a rule the active one, on the same frozen test set.
 
-    The row is the job and its result. training/comparison.py says what stands in `figures`.
+    The row is the job and its result. training/comparing/paired.py says what stands in `figures`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

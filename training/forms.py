@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from uuid6 import uuid7
 
 from accounts.models import Clinic
+from training.data.testsets import TestSet
 from training.recipe import NETWORKS, default_name
-from training.testsets import TestSet
 
 
 class ReasonForm(forms.Form):

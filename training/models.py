@@ -13,7 +13,7 @@ from inference.models import ModelVersion
 
 
 class Split(models.TextChoices):
-    """Which part of a data set a patient's photos are in, for good (training/snapshots.py)."""
+    """Which part of a data set a patient's photos are in, for good (training/data/snapshots.py)."""
 
     TRAIN = "train", _("Learnt from")
     VAL = "val", _("Held out to watch")
@@ -79,7 +79,10 @@ class SnapshotPhoto(models.Model):
 
 
 class RunState(models.TextChoices):
-    """queued -> running -> done | failed, queued -> cancelled, running -> cancelling -> cancelled: training/runs.py."""
+    """queued -> running -> done | failed, queued -> cancelled, running -> cancelling -> cancelled.
+
+    See training/runs/lifecycle.py.
+    """
 
     QUEUED = "queued", _("Queued")
     RUNNING = "running", _("Running")

@@ -92,7 +92,7 @@ class Options:
 
     @property
     def cut(self) -> str | None:
-        """Where the network is cut (see network.Network); None is where it is by default."""
+        """Where the network is cut (see architecture.Network); None is where it is by default."""
         if self.quick:
             return "maps"
         return None if self.tune_from is None else f"block{self.tune_from}"

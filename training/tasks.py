@@ -4,7 +4,8 @@ from uuid import UUID
 
 from celery import shared_task
 
-from training import comparisons, runs, trainer
+from training.comparing import comparisons
+from training.runs import lifecycle, trainer
 
 
 @shared_task
@@ -20,4 +21,4 @@ def train(run_id: str) -> None:
 @shared_task
 def sweep() -> None:
     comparisons.sweep()
-    runs.sweep()
+    lifecycle.sweep()

@@ -9,7 +9,7 @@ from cases.pixels import quality
 
 # Short side in pixels below which a doctor misses fine structures. The network looks at half of it.
 SMALL_SIDE = 450
-# Below this a part of the score is remarked upon; the weights are fitted to it (training/photo_quality.py).
+# Below this a part of the score is remarked upon; the weights are fitted to it (training/photo_checks/quality.py).
 POOR, _GOOD = 0.5, 0.8
 
 SENTENCES: dict[str, Promise] = {

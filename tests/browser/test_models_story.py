@@ -26,8 +26,9 @@ from tests.cast import make_case, make_patient
 from tests.inference import small_bundle
 from tests.training import drawn
 from tests.training.test_snapshots import sign
-from training import comparisons, trainer
+from training.comparing import comparisons
 from training.models import RunState, TrainingRun
+from training.runs import trainer
 
 pytestmark = pytest.mark.one_pair
 

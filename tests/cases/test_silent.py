@@ -204,8 +204,8 @@ def test_no_code_goes_round_the_manager():
         "cases/prediction/rescoring.py",  # signed cases scored again
         "cases/worklist/second_looks.py",  # signed cases that a new model would flag, for leads
         "skinclinic/metrics.py",  # counts, without a case
-        "training/agreement.py",  # counts, without a case
-        "training/snapshots.py",  # what a signed read saw, whatever it is now
+        "training/comparing/agreement.py",  # counts, without a case
+        "training/data/snapshots.py",  # what a signed read saw, whatever it is now
     }
     found = set()
     for app in ("accounts", "cases", "inference", "training", "skinclinic"):

@@ -17,9 +17,10 @@ from PIL import Image, ImageDraw
 
 from inference.bundle import KERAS_FILE, ONNX_FILE
 from inference.preprocessing import prepare
-from training import export, network, weights
+from training.fitting import export
+from training.network import architecture, weights
+from training.network.tuning import limit_threads, tune
 from training.recipe import Recipe
-from training.tuning import limit_threads, tune
 
 ANSWERS = 20
 
@@ -27,7 +28,7 @@ ANSWERS = 20
 def main() -> None:
     limit_threads(2)
     keras.utils.set_random_seed(0)
-    built = network.build("lite0", 6, ANSWERS, "block10")
+    built = architecture.build("lite0", 6, ANSWERS, "block10")
     model = built.model
     told = np.random.default_rng(0).normal(0, 1, (ANSWERS, 6)).astype(np.float32)
     model.get_layer("told").set_weights([told])
@@ -79,7 +80,7 @@ def exports(model: keras.Model) -> dict:
         loaded = keras.models.load_model(files[KERAS_FILE])
         images, answers = export.gate_inputs(model)
         one, other = run(model, images, answers), run(loaded, images, answers)
-        student = network.build("student", 3, ANSWERS).model
+        student = architecture.build("student", 3, ANSWERS).model
         (Path(folder) / "student").mkdir()
         student_said = gated(lambda: export.export(student, Path(folder) / "student"))
         found = {
@@ -122,14 +123,14 @@ def cuts(model: keras.Model) -> dict:
     expected = run(model, images)["logits"]
     differences = {}
     for cut in ("block10", "block0", "maps"):
-        part = network.Network("lite0", model, 224, cut)
+        part = architecture.Network("lite0", model, 224, cut)
         logits = np.asarray(part.tail()(part.trunk()(images)))
         differences[cut] = float(np.abs(logits - expected).max())
     return {"cut_difference": differences}
 
 
-def training(built: network.Network) -> dict:
-    part = network.Network("lite0", built.model, 224, "block14")
+def training(built: architecture.Network) -> dict:
+    part = architecture.Network("lite0", built.model, 224, "block14")
     start = built.model.get_weights()
     norms = [layer for layer in built.model.layers if layer.name.endswith("_norm")]
     norms_before = [value for layer in norms for value in layer.get_weights()]

@@ -12,7 +12,7 @@ from inference.models import ModelState
 from tests.cases.models import registered_model
 from tests.cases.readings import predict
 from tests.cast import make_image, waiting_case
-from training import agreement
+from training.comparing import agreement
 
 pytestmark = pytest.mark.django_db
 CALM, URGENT = {"urgent": False}, {"urgent": True}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from inference.answers import QUESTIONS, AnswerEncoding, Answers
-from training.calibration import NEVER, choose_thresholds, fit_fusion, tilt
+from training.measuring.calibration import NEVER, choose_thresholds, fit_fusion, tilt
 
 ENCODING = AnswerEncoding(50.0, 20.0, (("back", 0.5), ("nose", 0.5)), tuple((name, 0.5) for name in QUESTIONS))
 

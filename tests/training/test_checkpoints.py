@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from tests.training import drawn
-from training import checkpoints, pace
-from training.checkpoints import Checkpoints
-from training.datasets import DataError, load
+from training.data.datasets import DataError, load
+from training.fitting import pace
+from training.network import checkpoints
+from training.network.checkpoints import Checkpoints
 from training.progress import Curve, Report, Stage
 from training.recipe import Options, Recipe, quick_recipe
 
@@ -41,7 +42,7 @@ def tail() -> keras.Model:
 
 
 def tuned(folder: Path, *, epochs: int = 9, kill_after: int = 0) -> tuple[Curve, list[np.ndarray]]:
-    from training import tuning
+    from training.network import tuning
 
     kept = Checkpoints(folder, seconds_between=0)
     trained = tail()
@@ -83,8 +84,8 @@ def test_a_checkpoint_that_was_cut_short_is_none(tmp_path):
 
 
 def test_views_that_were_computed_are_not_computed_again(tmp_path, monkeypatch):
-    from training import tuning
-    from training.network import Network, build
+    from training.network import tuning
+    from training.network.architecture import Network, build
 
     network = Network("student", build("student", 2, 3).model, 64, "input")
     pixels = np.random.default_rng(1).integers(0, 255, (5, 64, 64, 3), dtype=np.uint8)

@@ -1,7 +1,7 @@
 import pytest
 
-from training.classes import code_of, describe
-from training.datasets import DataError
+from training.data.classes import code_of, describe
+from training.data.datasets import DataError
 
 
 @pytest.mark.parametrize("folder", ["MEL", "mel", "Melanoma", "malignant_melanoma", "Malignant-Melanoma"])

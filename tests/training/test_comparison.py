@@ -8,8 +8,8 @@ from inference.engine import Engine
 from inference.statistics import Z95
 from tests.inference import small_bundle
 from tests.training import drawn
-from training.comparison import Side, compare, mcnemar, overlap, paired_figures, paired_rate, tango
-from training.datasets import DataError, load
+from training.comparing.paired import Side, compare, mcnemar, overlap, paired_figures, paired_rate, tango
+from training.data.datasets import DataError, load
 from training.progress import Report
 
 

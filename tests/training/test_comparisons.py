@@ -15,7 +15,9 @@ from tests.inference import small_bundle
 from tests.inference.registered import TOO_FEW, WORSE, compared, version
 from tests.training import drawn
 from tests.training.test_snapshots import signed
-from training import comparisons, tasks, testsets
+from training import tasks
+from training.comparing import comparisons
+from training.data import testsets
 from training.models import Snapshot
 from training.progress import Report
 

@@ -9,8 +9,8 @@ import pytest
 from inference.answers import AnswerEncoding
 from inference.statistics import bootstrap
 from tests.training import drawn
-from training.datasets import decode, load
-from training.predictions import Predictions
+from training.data.datasets import decode, load
+from training.measuring.predictions import Predictions
 from training.progress import Report
 from training.recipe import Options, Recipe, changed, student_recipe
 
@@ -20,8 +20,8 @@ pytestmark = [pytest.mark.training, pytest.mark.one_pair]
 @pytest.fixture(scope="module")
 def crossed(tmp_path_factory):
     """A cross-validation of the small network, with the weights that each fold started from."""
-    from training import crossvalidation
-    from training.network import build, input_size
+    from training.fitting import crossvalidation
+    from training.network.architecture import build, input_size
 
     data = load(drawn.folder(tmp_path_factory.mktemp("data"), {"NEV": 9, "MEL": 9}, photos_per_patient=3))
     _kept, pixels, _broken = decode(data, input_size("student"))
@@ -68,8 +68,9 @@ def test_every_photo_is_asked_about_once_and_every_fit_has_a_curve(crossed):
 
 def test_a_measurement_goes_on_where_it_was_broken_off_and_keeps_what_was_said(tmp_path, monkeypatch):
     """By the options of `crossvalidate`: nothing is fitted twice, and what is kept is what was measured."""
-    from training import crossvalidation, metrics, train
-    from training.classes import describe
+    from training.data.classes import describe
+    from training.fitting import crossvalidation, train
+    from training.measuring import metrics
 
     monkeypatch.setattr(metrics, "bootstrap", partial(bootstrap, rounds=4))
     folder = drawn.folder(tmp_path / "data", {"NEV": 6, "MEL": 6}, splits=("train",))

@@ -4,7 +4,7 @@ import pytest
 
 from inference.answers import Answers
 from tests.training import drawn
-from training.datasets import DataError, check, decode, folds_by_patient, load
+from training.data.datasets import DataError, check, decode, folds_by_patient, load
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from scipy.optimize import check_grad
 from inference.answers import AnswerEncoding, Answers
 from inference.statistics import bootstrap
 from tests.training import drawn
-from training import fusions
-from training.calibration import fit_fusion
-from training.datasets import load
-from training.fusions import SHIPPED, Case, Way, fit, held_out, measure_ways
-from training.predictions import Predictions
+from training.data.datasets import load
+from training.measuring import fusions
+from training.measuring.calibration import fit_fusion
+from training.measuring.fusions import SHIPPED, Case, Way, fit, held_out, measure_ways
+from training.measuring.predictions import Predictions
 
 MALIGNANT = np.array([False, True, True])
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from inference.answers import Answers
-from training.datasets import Example
-from training.groups import by_group
+from training.data.datasets import Example
+from training.measuring.groups import by_group
 
 
 def photo(age: int | None, skin: str | None = None, site: str | None = "nose", **groups: str) -> Example:

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training import metrics
-from training.metrics import Thresholds
+from training.measuring import metrics
+from training.measuring.metrics import Thresholds
 
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.8, 0.1], [0.2, 0.3, 0.5], [0.3, 0.4, 0.3]])
 LABELS = np.array([0, 1, 1, 2, 2])

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training import novelty
-from training.datasets import DataError
+from training.data.datasets import DataError
+from training.photo_checks import novelty
 
 pytestmark = pytest.mark.one_pair
 

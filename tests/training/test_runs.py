@@ -15,9 +15,13 @@ from cases.record import patients
 from tests.cast import make_patient, waiting_case
 from tests.inference.registered import version
 from tests.training.test_snapshots import signed
-from training import model_file, run_page, run_report, runs, tasks, trainer
+from training import tasks
 from training.models import RunState, TrainingRun
+from training.pages import model_file
+from training.pages import run as run_page
 from training.progress import Curve, Stage
+from training.runs import lifecycle, trainer
+from training.runs import report as run_report
 
 pytestmark = pytest.mark.django_db
 QUEUED, RUNNING, CANCELLING = RunState.QUEUED, RunState.RUNNING, RunState.CANCELLING
@@ -38,7 +42,7 @@ def sent(monkeypatch, settings, tmp_path) -> list[str]:
 
 def asked(name: str = "new-1", **wishes) -> TrainingRun:
     wanted = {"by": "Dr. Ruth Okafor", "clinic": None, "uses_folder": True, "name": name, **wishes}
-    return runs.request(wanted.pop("run_id", uuid4()), **wanted)
+    return lifecycle.request(wanted.pop("run_id", uuid4()), **wanted)
 
 
 def fresh(run: TrainingRun) -> TrainingRun:
@@ -46,7 +50,7 @@ def fresh(run: TrainingRun) -> TrainingRun:
 
 
 def claimed(run: TrainingRun) -> TrainingRun:
-    found = runs.claim(run.id)
+    found = lifecycle.claim(run.id)
     assert found
     return found
 
@@ -80,19 +84,19 @@ def test_what_cannot_be_trained_is_refused_in_words(settings):
         ({"name": "taken"}, "Another model has this name"),
         ({"name": "waits"}, "Another model has this name"),
     ):
-        with pytest.raises(runs.RunRefused, match=sentence):
+        with pytest.raises(lifecycle.RunRefused, match=sentence):
             asked(**{"name": "new-1", **wishes})
     settings.TRAINING_DATA_DIR = ""
-    with pytest.raises(runs.RunRefused, match="TRAINING_DATA_DIR"):
+    with pytest.raises(lifecycle.RunRefused, match="TRAINING_DATA_DIR"):
         asked()
 
 
 # --- The ways of a run -------------------------------------------------------------------------------------------
 
 WAYS = {
-    "claim": lambda run: bool(runs.claim(run.id)),
-    "cancel": runs.cancel,
-    "again": runs.again,
+    "claim": lambda run: bool(lifecycle.claim(run.id)),
+    "cancel": lifecycle.cancel,
+    "again": lifecycle.again,
 }
 
 
@@ -128,12 +132,12 @@ def test_every_way_from_every_state(way, state, after):
 def test_one_trains_and_the_next_is_told_when_it_ends(sent, django_capture_on_commit_callbacks):
     first, second = asked("first"), asked("second")
     mine = claimed(first)
-    assert runs.claim(second.id) is None
-    assert runs.ahead_of(second) == 1
+    assert lifecycle.claim(second.id) is None
+    assert lifecycle.ahead_of(second) == 1
     with pytest.raises(IntegrityError), transaction.atomic():
         TrainingRun.objects.filter(id=second.id).update(state=CANCELLING)
     with django_capture_on_commit_callbacks(execute=True):
-        assert runs.finish(mine, FAILED, reason="No photos.")
+        assert lifecycle.finish(mine, FAILED, reason="No photos.")
     assert sent == [f"training {second.id}"]
     assert claimed(second)
 
@@ -141,7 +145,7 @@ def test_one_trains_and_the_next_is_told_when_it_ends(sent, django_capture_on_co
 def test_who_asked_is_told_when_it_is_done(alma):
     run = claimed(asked(by=alma.lead))
     assert run.by == str(alma.lead)
-    assert runs.finish(run, DONE, model_version=version("new-1"))
+    assert lifecycle.finish(run, DONE, model_version=version("new-1"))
     told = Notification.objects.get()
     assert (told.person, told.model_version.name) == (alma.lead, "new-1")
 
@@ -152,10 +156,10 @@ def test_who_has_lost_the_claim_changes_nothing(sent):
     TrainingRun.objects.filter(id=run.id).update(lease_until=PAST)
     other = claimed(run)
     assert other.attempts == 2
-    assert runs.renew(slow) is None
-    assert not runs.note(slow, percent=50)
-    assert not runs.finish(slow, FAILED, reason="Late.")
-    assert not runs.hand_back(slow, counts=True)
+    assert lifecycle.renew(slow) is None
+    assert not lifecycle.note(slow, percent=50)
+    assert not lifecycle.finish(slow, FAILED, reason="Late.")
+    assert not lifecycle.hand_back(slow, counts=True)
     with pytest.raises(run_report.Lost):
         run_report.RunReport(slow).say("Hello")
     assert (fresh(run).state, fresh(run).percent) == (RUNNING, 0)
@@ -165,11 +169,11 @@ def test_a_cancelled_run_hears_of_it_at_its_next_word():
     run = claimed(asked())
     report = run_report.RunReport(run)
     report.say("Decoding")
-    runs.cancel(run)
-    assert runs.renew(run) == CANCELLING
+    lifecycle.cancel(run)
+    assert lifecycle.renew(run) == CANCELLING
     with pytest.raises(run_report.Lost):
         report.step("Decoding", 2, 3)
-    assert runs.finish(run, CANCELLED)
+    assert lifecycle.finish(run, CANCELLED)
     assert (fresh(run).state, fresh(run).claim_token) == (CANCELLED, None)
 
 
@@ -177,23 +181,23 @@ def test_the_sweep_takes_up_what_lost_its_worker_and_gives_up_after_three(sent):
     run = asked()
     for attempt in (1, 2, 3):
         assert claimed(run).attempts == attempt
-        assert runs.sweep() == 0
+        assert lifecycle.sweep() == 0
         TrainingRun.objects.filter(id=run.id).update(lease_until=PAST)
         tasks.sweep()
     assert sent == [f"training {run.id}"] * 2
     assert fresh(run).state == FAILED
     assert "goes on where it was" in fresh(run).reason
-    assert runs.again(run)
+    assert lifecycle.again(run)
     assert claimed(run).attempts == 1
 
 
 def test_the_sweep_ends_a_cancellation_whose_worker_is_gone_and_sends_a_lost_message(sent):
     gone, waits = asked("gone"), asked("waits")
     claimed(gone)
-    runs.cancel(gone)
+    lifecycle.cancel(gone)
     TrainingRun.objects.filter(id=gone.id).update(lease_until=PAST)
     TrainingRun.objects.filter(id=waits.id).update(at=PAST)
-    assert runs.sweep() == 2
+    assert lifecycle.sweep() == 2
     assert fresh(gone).state == CANCELLED
     assert sent == [f"training {waits.id}"]
 
@@ -214,7 +218,7 @@ def test_of_two_workers_one_gets_it_and_of_two_runs_one_trains():
     def grab(run_id: UUID) -> None:
         try:
             barrier.wait()
-            got.append(runs.claim(run_id))
+            got.append(lifecycle.claim(run_id))
         finally:
             connection.close()
 
@@ -297,7 +301,7 @@ def test_a_cancellation_and_a_shutdown_end_the_process_at_once(monkeypatch, shut
     monkeypatch.setattr(trainer, "_RENEW_SECONDS", 0.02)
     with_process(monkeypatch, "import time; print('Packages of x: 3 of 9 fetched', flush=True); time.sleep(20)")
     run = asked()
-    renew, seen = runs.renew, []
+    renew, seen = lifecycle.renew, []
 
     def renewed(mine: TrainingRun) -> RunState | None:
         seen.append(fresh(run).stage)
@@ -305,10 +309,10 @@ def test_a_cancellation_and_a_shutdown_end_the_process_at_once(monkeypatch, shut
             if shutdown:
                 monkeypatch.setattr(trainer.celery_worker, "should_stop", 0)
             else:
-                runs.cancel(run)
+                lifecycle.cancel(run)
         return renew(mine)
 
-    monkeypatch.setattr(runs, "renew", renewed)
+    monkeypatch.setattr(lifecycle, "renew", renewed)
     trainer.work(run.id)
     ended = fresh(run)
     assert seen[-1] == "Packages of x: 3 of 9 fetched"

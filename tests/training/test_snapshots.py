@@ -19,8 +19,8 @@ from tests.cases.readings import opinion_on
 from tests.cast import Cast, make_image, make_patient, make_person, waiting_case
 from tests.inference.registered import version
 from tests.training import drawn
-from training import snapshots, sources
-from training.datasets import DataError, check, load
+from training.data import snapshots, sources
+from training.data.datasets import DataError, check, load
 from training.models import Snapshot
 
 pytestmark = pytest.mark.django_db

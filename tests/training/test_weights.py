@@ -9,7 +9,7 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from training.weights import (
+from training.network.weights import (
     MAGIC_NUMBER,
     PROTOCOL_VERSION,
     WeightsError,

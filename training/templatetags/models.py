@@ -3,7 +3,7 @@
 from django import template
 
 from inference.statistics import Share
-from training.model_page import DASH, number
+from training.pages.model import DASH, number
 
 register = template.Library()
 

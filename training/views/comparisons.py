@@ -12,10 +12,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from inference import promotion
 from inference.models import Comparison, ComparisonState
-from training import comparisons, testsets
+from training.comparing import comparisons
+from training.data import testsets
 from training.forms import CompareForm, ReasonForm
-from training.interval_drawing import Interval, drawn
-from training.model_page import FIGURES, number, with_interval
+from training.pages.intervals import Interval, drawn
+from training.pages.model import FIGURES, number, with_interval
 from training.views.doors import by, find_version, may_see
 
 # The one that a promotion rests on comes first.

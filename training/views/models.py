@@ -17,10 +17,14 @@ from cases.views.doors import signed_in_person
 from inference import promotion
 from inference.known import bundle_of, card_of
 from inference.models import Activation, ActivationKind, ModelState, ModelVersion
-from training import access, agreement, model_file, model_page, snapshots, testsets
-from training.card import html
+from training import access
+from training.comparing import agreement
+from training.data import snapshots, testsets
 from training.forms import CompareForm, ReasonForm
-from training.model_file import BesideActive, ModelFile
+from training.pages import model as model_page
+from training.pages import model_file
+from training.pages.card import html
+from training.pages.model_file import BesideActive, ModelFile
 from training.views.doors import find_version, may_see
 
 PLOT_CACHE = "private, max-age=3600"

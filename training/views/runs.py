@@ -14,9 +14,12 @@ from accounts.access import can
 from accounts.models import Clinic
 from accounts.roles import Capability
 from cases.views.doors import signed_in_person
-from training import access, run_page, runs, snapshots
+from training import access
+from training.data import snapshots
 from training.forms import TrainForm
 from training.models import TrainingRun
+from training.pages import run as run_page
+from training.runs import lifecycle
 from training.views.doors import may_see
 
 PAGE_ROWS = 20
@@ -38,12 +41,12 @@ def training_new(request: HttpRequest) -> HttpResponse:
     form = TrainForm(request.POST or None, clinic=clinic)
     if request.method == "POST" and form.is_valid():
         try:
-            run = runs.request(by=signed_in_person(request), **form.wishes())
-        except runs.RunRefused as refusal:
+            run = lifecycle.request(by=signed_in_person(request), **form.wishes())
+        except lifecycle.RunRefused as refusal:
             form.add_error(None, str(refusal))
         else:
             return redirect("training_run", run.id)
-    context: dict[str, Any] = {"form": form, "clinic": clinic, "waiting": runs.pending()}
+    context: dict[str, Any] = {"form": form, "clinic": clinic, "waiting": lifecycle.pending()}
     if clinic:
         photos = snapshots.eligible([clinic])
         context |= {"photos": photos.count(), "patients": photos.values("case__lesion__patient").distinct().count()}
@@ -64,7 +67,7 @@ def training_run(request: HttpRequest, run_id: UUID) -> HttpResponse:
 @may_see
 def training_cancel(request: HttpRequest, run_id: UUID) -> HttpResponse:
     run = _find(request, run_id)
-    if runs.cancel(run):
+    if lifecycle.cancel(run):
         messages.success(request, _("The training of %(name)s ends.") % {"name": run})
     return redirect("training_run", run.id)
 
@@ -73,7 +76,7 @@ def training_cancel(request: HttpRequest, run_id: UUID) -> HttpResponse:
 @may_see
 def training_again(request: HttpRequest, run_id: UUID) -> HttpResponse:
     run = _find(request, run_id)
-    if runs.again(run):
+    if lifecycle.again(run):
         messages.success(request, _("The training of %(name)s goes on where it was.") % {"name": run})
     return redirect("training_run", run.id)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inference.bundle import BundleError
-from training.datasets import DataError
-from training.model_card import ROWS, number
+from training.data.datasets import DataError
+from training.data.sources import checked_data
+from training.fitting.model_card import ROWS, number
+from training.network.weights import WeightsError
 from training.progress import ConsoleReport
 from training.recipe import NETWORKS, Options, changed, recipe_of
-from training.sources import checked_data
-from training.weights import WeightsError
 
 
 class Command(BaseCommand):
@@ -69,7 +69,7 @@ class Command(BaseCommand):
         try:
             dataset, classes = checked_data(wanted, report)
             # TensorFlow and Keras load only here, in the process that trains.
-            from training.train import measure_recipe
+            from training.fitting.train import measure_recipe
 
             kept = {"predictions": options["predictions"], "drawings": options["plots"], "work": options["work"]}
             result = measure_recipe(wanted, dataset, classes, options["repeats"], report, **kept)

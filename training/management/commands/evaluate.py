@@ -9,10 +9,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from inference.bundle import BundleError
 from inference.chosen import ModelNotFound, chosen_bundle
 from inference.engine import Engine
-from training.classes import code_of
-from training.datasets import DataError, load
-from training.evaluation import figures, learnt_from, score
-from training.model_card import ROWS, number
+from training.data.classes import code_of
+from training.data.datasets import DataError, load
+from training.fitting.model_card import ROWS, number
+from training.measuring.evaluation import figures, learnt_from, score
 from training.progress import ConsoleReport
 
 
@@ -56,7 +56,7 @@ class Command(BaseCommand):
         for code, row in result["per_class"].items():
             self.stdout.write(f"{'Recall of ' + code:<52} {number(row, 'recall')}  n = {row['n']}")
         if options["plots"]:
-            from training import plots  # matplotlib takes a second to load
+            from training.measuring import plots  # matplotlib takes a second to load
 
             malignant = np.array([each.malignant for each in engine.bundle.conditions])
             plots.draw_all(

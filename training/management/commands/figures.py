@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inference.bundle import SPEC_FILE
-from training.model_card import group_rows, number
+from training.fitting.model_card import group_rows, number
 
 BEGIN, END = "<!-- figures: python manage.py figures -->", "<!-- end of figures -->"
 GROUPS_BEGIN, GROUPS_END = "<!-- groups: python manage.py figures -->", "<!-- end of groups -->"

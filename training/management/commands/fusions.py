@@ -5,9 +5,9 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from training.datasets import DataError
-from training.fusions import WAYS, case_of, measure_ways
-from training.predictions import Predictions
+from training.data.datasets import DataError
+from training.measuring.fusions import WAYS, case_of, measure_ways
+from training.measuring.predictions import Predictions
 
 COLUMNS = (
     ("accuracy", "accuracy"),

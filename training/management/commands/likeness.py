@@ -4,8 +4,8 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from training import photo_likeness
-from training.datasets import DataError, load
+from training.data.datasets import DataError, load
+from training.photo_checks import likeness
 from training.progress import ConsoleReport
 
 
@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options) -> None:
         try:
-            result = photo_likeness.measure(load(options["data"]), ConsoleReport())
+            result = likeness.measure(load(options["data"]), ConsoleReport())
         except (DataError, OSError) as error:
             raise CommandError(str(error)) from error
         for reach, count in result["taken_for_another"].items():

@@ -12,11 +12,12 @@ from inference import promotion, registry
 from inference.bundle import BundleError
 from inference.known import headline
 from inference.models import Comparison, ModelVersion
-from training import comparisons, snapshots
-from training.classes import code_of
-from training.datasets import DataError, load
-from training.model_card import number
-from training.operators import operator
+from training.comparing import comparisons
+from training.data import snapshots
+from training.data.classes import code_of
+from training.data.datasets import DataError, load
+from training.fitting.model_card import number
+from training.management.operators import operator
 from training.progress import ConsoleReport
 
 # The figures worth a column; a bundle that lacks one shows a dash.

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from training import photo_quality
-from training.datasets import DataError, load
+from training.data.datasets import DataError, load
+from training.photo_checks import quality
 from training.progress import ConsoleReport
 
 
@@ -28,8 +28,8 @@ class Command(BaseCommand):
         try:
             dataset = load(options["data"])
             if options["fit"]:
-                photo_quality.write(photo_quality.fit(dataset.split(options["fit"]), report))
-            result = photo_quality.measure(dataset.split(options["split"]), report)
+                quality.write(quality.fit(dataset.split(options["fit"]), report))
+            result = quality.measure(dataset.split(options["split"]), report)
         except DataError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(

@@ -10,12 +10,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from accounts.models import Clinic
-from training import checkpoints, snapshots, start
-from training.datasets import DataError
-from training.operators import operator
+from training.data import snapshots
+from training.data.datasets import DataError
+from training.data.sources import attribution
+from training.management.operators import operator
+from training.network import checkpoints
 from training.progress import ConsoleReport
 from training.recipe import NETWORKS, Options, default_name, recipe_of
-from training.sources import attribution
+from training.runs import start
 
 ROOT = settings.VAR / "training"
 

@@ -1,4 +1,4 @@
-"""`train_run ID TOKEN`: the process that trains what was asked for on a page (training/trainer.py starts it)."""
+"""`train_run ID TOKEN`: the process that trains what was asked for on a page (training/runs/trainer.py starts it)."""
 
 import os
 import sys
@@ -8,8 +8,9 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from training import run_report, runs, start
 from training.models import RunState, TrainingRun
+from training.runs import lifecycle, start
+from training.runs.report import Lost, RunReport, options_of
 
 
 class Command(BaseCommand):
@@ -24,16 +25,16 @@ class Command(BaseCommand):
         if claimed is None:
             raise CommandError("This run is no longer this worker's.")
         _end_with(os.getppid())
-        report = run_report.RunReport(claimed)
+        report = RunReport(claimed)
         try:
-            bundle = start.train(run_report.options_of(claimed), report)
+            bundle = start.train(options_of(claimed), report)
             version = start.candidate(bundle)
         except start.TrainingRefused as refusal:
-            runs.finish(claimed, RunState.FAILED, reason=str(refusal)[:500])
+            lifecycle.finish(claimed, RunState.FAILED, reason=str(refusal)[:500])
             return
-        except run_report.Lost:
+        except Lost:
             sys.exit(1)
-        runs.finish(claimed, RunState.DONE, model_version=version, percent=100, stage="")
+        lifecycle.finish(claimed, RunState.DONE, model_version=version, percent=100, stage="")
 
 
 def _end_with(parent: int) -> None:

@@ -1,0 +1,1 @@
+"""From checked photos to a bundle with its figures and its card."""

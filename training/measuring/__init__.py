@@ -1,0 +1,1 @@
+"""How good a model is, on whom, and how sure of itself it may be."""
