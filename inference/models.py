@@ -74,7 +74,9 @@ class Comparison(models.Model):
         ModelVersion, on_delete=models.PROTECT, related_name="+", verbose_name=_("compared with")
     )
     data = models.CharField(_("test set"), max_length=200)
-    source = models.CharField(max_length=200, blank=True, help_text=_("a key of training/testsets.py, for the worker"))
+    source = models.CharField(
+        max_length=200, blank=True, help_text=_("a key of training/data/testsets.py, for the worker")
+    )
     # The test set is this hash: the same name with other photos is another test set.
     manifest_sha256 = models.CharField(_("manifest, SHA-256"), max_length=64, blank=True)
     n = models.PositiveIntegerField(_("photos"), null=True)

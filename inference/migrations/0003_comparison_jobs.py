@@ -86,7 +86,7 @@ class Migration(migrations.Migration):
             model_name="comparison",
             name="source",
             field=models.CharField(
-                blank=True, help_text="a key of training/testsets.py, for the worker", max_length=200
+                blank=True, help_text="a key of training/data/testsets.py, for the worker", max_length=200
             ),
         ),
         migrations.AddField(
