@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.access import can
@@ -27,10 +29,18 @@ def signed_in(view: View) -> View:
         if htmx:
             # A part of a page was asked for: the whole page goes to the sign-in, not the part.
             return HttpResponseClientRedirect(redirect_to_login(htmx.current_url_abs_path or "/").url)
-        # After signing in a form is not sent again by itself, so the way back is the start page.
-        return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
+        # After signing in a form is not sent again by itself, so the way back is to the page where it stands.
+        return redirect_to_login(request.get_full_path() if request.method == "GET" else page_before(request))
 
     return guarded
+
+
+def page_before(request: HttpRequest) -> str:
+    """The path of our own page from which this was sent; the start page where the browser does not say."""
+    sender = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(sender, request.get_host(), require_https=request.is_secure()):
+        return "/"
+    return urlsplit(sender)._replace(scheme="", netloc="").geturl() or "/"
 
 
 def requires(capability: Capability) -> Callable[[View], View]:

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views import defaults
 
+from accounts.doors import page_before
 from cases import outages
 
 API = "/api/"
@@ -42,6 +43,17 @@ def broke(request: HttpRequest) -> HttpResponseBase:
             _("The server could not do this. Try again; if it stays, tell your administrator."), "error", 500
         )
     return defaults.server_error(request)
+
+
+def send_again(request: HttpRequest, reason: str = "") -> HttpResponseBase:
+    """A page's token is not the session's any more, as after signing out in another window: back to that page.
+
+    Whoever is not signed in is asked to on the way.
+    """
+    sentence = _("You signed out or in again in another window since this page was opened. Load it again.")
+    if not request.accepts("text/html"):
+        return JsonResponse({"error": sentence, "code": "signed_out"}, status=HTTPStatus.FORBIDDEN)
+    return render(request, "403_csrf.html", {"back": page_before(request)}, status=HTTPStatus.FORBIDDEN)
 
 
 def _outage(request: HttpRequest, sentence: str, code: str, status: HTTPStatus) -> HttpResponseBase:

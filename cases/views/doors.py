@@ -1,11 +1,12 @@
-"""Finding the one record that a page is about."""
+"""What the doors of pages share: finding the one record that a page is about, and leading on to the next page."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
 
 from accounts.models import User
 from accounts.roles import Capability
@@ -42,3 +43,13 @@ def signed_in_person(request: HttpRequest) -> User:
     """Who acts; for views behind a guard of accounts/doors.py."""
     assert isinstance(request.user, User)
     return request.user
+
+
+def is_script(request: HttpRequest) -> bool:
+    """Whether a page's script asks, which goes to the next page by itself."""
+    return request.accepts("application/json") and not request.accepts("text/html")
+
+
+def to_page(request: HttpRequest, address: str) -> HttpResponse:
+    """On to `address`: by a redirect, or told to the script that asked."""
+    return JsonResponse({"next": address}) if is_script(request) else redirect(address)

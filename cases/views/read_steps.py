@@ -22,7 +22,7 @@ from cases.models import Case, PhotoRequest, Read
 from cases.photo import retakes
 from cases.reading import drafts, first_opinions, reads, reservations
 from cases.views import case_page, passing
-from cases.views.doors import find, signed_in_person
+from cases.views.doors import find, signed_in_person, to_page
 
 SIGN = Capability.SIGN_READS
 
@@ -48,7 +48,7 @@ def first_opinion(request: HttpRequest, case_id: UUID) -> HttpResponse:
         pass  # another window has a newer form; the first opinion stands, and the page shows what was saved
     except Refused as refusal:
         return case_page.page(request, case_page.load(request, case_id), read_form=form, problem=refusal, status=409)
-    return redirect(f"{reverse('case_detail', args=[case.id])}#opinion")
+    return to_page(request, f"{reverse('case_detail', args=[case.id])}#opinion")
 
 
 @require_POST

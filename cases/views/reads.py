@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -24,7 +24,7 @@ from cases.models import Case, Read
 from cases.reading import reads
 from cases.record import outcomes
 from cases.views import case_page, passing
-from cases.views.doors import find
+from cases.views.doors import find, is_script, to_page
 
 
 def _person(request: HttpRequest) -> User:
@@ -68,9 +68,9 @@ def read_sign(request: HttpRequest, case_id: UUID) -> HttpResponse:
     except Refused as refusal:
         return case_page.page(request, case_page.load(request, case_id), read_form=form, problem=refusal, status=409)
     messages.success(request, _signed_words(request, case, read))
-    if request.POST.get("then") == "next" and request.accepts("application/json") and not request.accepts("text/html"):
-        # A script, which goes there itself: its browser may have fetched the page ahead.
-        return JsonResponse({"next": f"{reverse('worklist_next')}?from={case.id}"})
+    if request.POST.get("then") == "next" and is_script(request):
+        # Its browser may have made the page up ahead.
+        return to_page(request, f"{reverse('worklist_next')}?from={case.id}")
     if request.POST.get("then") == "next":
         # At once, not by the address of "next": the reader waits for each redirect.
         return passing.to_next(request, case.id)

@@ -23,6 +23,13 @@ function body() {
   return sent;
 }
 
+/** What stands in the form after a save that is still on its way: that one will have made the next version. */
+function bodyBehind() {
+  const sent = body();
+  if (saving) sent.set("draft_version", Number(version.value) + 1);
+  return sent;
+}
+
 async function save() {
   window.clearTimeout(timer);
   if (saving || stopped || !changed) return;
@@ -30,7 +37,15 @@ async function save() {
   changed = false;
   say(form.dataset.draftSaving);
   try {
-    const answer = await fetch(form.dataset.draftUrl, { method: "POST", body: body(), headers: { Accept: "application/json" } });
+    // Goes on though the page goes away.
+    const options = { method: "POST", body: body(), headers: { Accept: "application/json" }, keepalive: true };
+    const answer = await fetch(form.dataset.draftUrl, options);
+    if (answer.redirected || !answer.headers.get("Content-Type")?.startsWith("application/json")) {
+      stopped = true; // led to the sign-in
+      say(form.dataset.draftSignedOut);
+      saving = false;
+      return;
+    }
     const words = await answer.json();
     if (answer.ok) {
       version.value = words.version;
@@ -57,7 +72,7 @@ for (const name of ["input", "change", "picked"]) form.addEventListener(name, la
 
 // What was typed in the last instant goes out as the page does; after signing there is nothing left to keep.
 window.addEventListener("pagehide", () => {
-  if (changed && !stopped) navigator.sendBeacon(form.dataset.draftUrl, body());
+  if (changed && !stopped) navigator.sendBeacon(form.dataset.draftUrl, bodyBehind());
 });
 form.addEventListener("submit", (event) => {
   if (event.defaultPrevented) return;

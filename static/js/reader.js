@@ -5,6 +5,12 @@ import { notify } from "./notices.js";
 import { isTyping, mayAct } from "./shortcuts.js";
 import "./polling.js";
 
+// So long nothing can be signed on a page that has just shown the AI's opinion: a second press of "s" was meant for the
+// page before, and nobody reads so fast.
+const REVEALED_MS = 500;
+const since = performance.now();
+const isJustRevealed = () => window.location.hash === "#opinion" && performance.now() - since < REVEALED_MS;
+
 const form = document.querySelector("[data-read-form]");
 const condition = form?.querySelector("[name=condition]");
 
@@ -42,6 +48,17 @@ function toFirstOpen() {
   target.focus({ preventScroll: window.matchMedia("(min-width: 992px)").matches });
 }
 
+/** To another page, or to this one as it is now: an address that differs in nothing but its # would load nothing. */
+function leave(address) {
+  const next = new URL(address, window.location.href);
+  if (next.pathname === window.location.pathname && next.search === window.location.search) {
+    window.history.replaceState(window.history.state, "", next);
+    window.location.reload();
+  } else {
+    window.location.assign(next);
+  }
+}
+
 /** Which of the frequent conditions is chosen. */
 function markQuick() {
   for (const pick of form.querySelectorAll(".quick-pick")) pick.setAttribute("aria-pressed", String(pick.dataset.pick === condition.value));
@@ -76,7 +93,8 @@ if (form) {
       },
       c: () => form.querySelector("[name=comment]").focus(),
       j: () => document.querySelector('[data-shortcut="n"]')?.click(),
-      k: () => window.history.back(),
+      // Whoever came by a link from elsewhere has no case before this one.
+      k: () => (document.referrer.startsWith(window.location.origin) ? window.history.back() : leave(form.dataset.list)),
     };
     if (!acts[event.key]) return;
     event.preventDefault();
@@ -93,6 +111,12 @@ if (form) {
     }
     if (event.submitter?.hasAttribute("data-commit")) {
       sent = true; // nothing is signed yet: the question about a discharge comes with the signature
+      event.preventDefault();
+      send(event.submitter);
+      return;
+    }
+    if (isJustRevealed()) {
+      event.preventDefault();
       return;
     }
     const discharges = form.querySelector("[name=management][value=discharge]").checked;
@@ -102,7 +126,7 @@ if (form) {
       sent = true;
       if (event.submitter?.value === "next") {
         event.preventDefault();
-        signAndGoOn(event.submitter);
+        send(event.submitter);
       }
       return;
     }
@@ -120,14 +144,19 @@ if (form) {
     });
   });
 
-  /** Signs, and goes to the next page, which may be here already. What the server will not sign, it explains in a page. */
-  async function signAndGoOn(submitter) {
+  /**
+   * Commits or signs, and goes to the next page, which may be here already. Without a connection this page stays as it
+   * is; what the server will not take, it explains in a page.
+   */
+  async function send(submitter) {
+    const address = submitter.getAttribute("formaction") ?? form.action;
     form.dispatchEvent(new Event("signing"));
     try {
       const body = new FormData(form, submitter);
-      const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
-      if (answer.ok && answer.headers.get("Content-Type")?.startsWith("application/json")) {
-        window.location.assign((await answer.json()).next);
+      const answer = await fetch(address, { method: "POST", body, headers: { Accept: "application/json" } });
+      // Whoever is signed out is led elsewhere.
+      if (answer.ok && !answer.redirected && answer.headers.get("Content-Type")?.startsWith("application/json")) {
+        leave((await answer.json()).next);
         return;
       }
     } catch {
@@ -136,7 +165,8 @@ if (form) {
       notify(document.getElementById("toasts").dataset.offline, { seconds: 0 });
       return;
     }
-    form.append(Object.assign(document.createElement("input"), { type: "hidden", name: submitter.name, value: submitter.value }));
+    if (submitter.name) form.append(Object.assign(document.createElement("input"), { type: "hidden", name: submitter.name, value: submitter.value }));
+    form.action = address;
     HTMLFormElement.prototype.submit.call(form);
   }
 

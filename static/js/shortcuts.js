@@ -11,9 +11,13 @@ export function isTyping(target) {
   return target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName);
 }
 
-/** Whether a single key may act on the page: nobody types, no question is open, and the person has not switched them off. */
+/**
+ * Whether a single key may act on the page: nobody types, no question is open, and the person has not switched them off.
+ *
+ * A key that is held down acts once: "s" commits on one page and signs on the next.
+ */
 export function mayAct(event) {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return false;
+  if (event.defaultPrevented || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return false;
   return !isTyping(event.target) && !document.querySelector("dialog[open]") && !("keysOff" in document.body.dataset);
 }
 

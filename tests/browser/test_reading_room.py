@@ -30,9 +30,10 @@ def press(page: Page, keys: str) -> int:
 
 
 def revealed(page: Page) -> None:
-    """The first opinion is committed, and the page that shows the AI is there with its scripts."""
+    """The first opinion is committed, and the page that shows the AI is there with its scripts, and for a moment."""
     expect(page.get_by_text(re.compile("Your first opinion"))).to_be_visible()
     page.wait_for_load_state()
+    page.wait_for_timeout(600)  # longer than a signature straight after it is taken for a slip (static/js/reader.js)
 
 
 def test_a_day_by_keyboard_read_first_then_see_the_ai(blind, browse_as):
@@ -103,6 +104,52 @@ def test_an_unfinished_read_survives_a_reload_and_is_not_overwritten_by_another_
     context.set_offline(False)
     expect(other.locator("[data-draft-state]")).to_have_text(re.compile("Saved"), timeout=10_000)
     assert ReadDraft.objects.get().certainty == "certain"
+
+
+def test_a_key_that_is_held_down_commits_and_does_not_sign(blind, browse_as):
+    case = waiting(blind)
+    page = opened(browse_as(blind.doctor), case)
+    arrived(page, case)
+    press(page, "1qf")
+    for _repeat in range(40):  # as a keyboard sends them, on this page and on the one that shows the AI
+        page.keyboard.down("s")
+        page.wait_for_timeout(50)
+    page.keyboard.up("s")
+    expect(page.locator("#opinion .ai-rank")).to_be_visible()
+    assert FirstOpinion.objects.count() == 1
+    assert not Read.objects.exists()
+    press(page, "s")
+    expect(page.locator("h1")).not_to_have_text(case.reference)
+    assert Read.objects.count() == 1
+
+
+def test_without_a_connection_the_commit_waits_on_the_page(blind, browse_as, context):
+    case = waiting(blind)
+    page = opened(browse_as(blind.doctor), case)
+    arrived(page, case)
+    press(page, "1qf")
+    context.set_offline(True)
+    press(page, "s")
+    expect(page.locator("#toasts")).to_contain_text("could not be reached")
+    expect(page.locator("h1")).to_have_text(case.reference)
+    context.set_offline(False)
+    press(page, "s")
+    expect(page.locator("#opinion .ai-rank")).to_be_visible()
+    assert FirstOpinion.objects.get().condition_id == "NEV"
+
+
+def test_signed_out_in_mid_read_is_said_and_leads_back(blind, browse_as, context):
+    case = waiting(blind)
+    page = opened(browse_as(blind.doctor), case)
+    arrived(page, case)
+    press(page, "1")
+    expect(page.locator("[data-draft-state]")).to_have_text(re.compile("Saved"))
+    context.clear_cookies(name=settings.SESSION_COOKIE_NAME)
+    press(page, "q")
+    expect(page.locator("[data-draft-state]")).to_contain_text("signed out")
+    press(page, "fs")
+    page.wait_for_url(re.compile(f"login/.*{case.id}"))
+    assert ReadDraft.objects.get().condition_id == "NEV"
 
 
 def test_two_doctors_get_different_cases_and_see_each_other(blind, browse_as, context):

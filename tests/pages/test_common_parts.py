@@ -98,6 +98,31 @@ def test_a_stale_form_is_met_with_words(client: Client) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("sender", "back"),
+    [
+        ("http://testserver/cases/1/?photo=2", "/cases/1/?photo=2"),
+        ("https://elsewhere.example/cases/1/", "/"),
+        ("http://testserver.elsewhere.example/", "/"),
+        ("javascript:alert(1)", "/"),
+        ("", "/"),
+    ],
+)
+def test_a_stale_form_leads_back_to_its_own_page_only(sender: str, back: str) -> None:
+    stale = Client(enforce_csrf_checks=True, headers={"Referer": sender})
+    assert f'href="{back}"' in stale.post("/accounts/login/").content.decode()
+    told = stale.post("/accounts/login/", headers={"Accept": "application/json"})
+    assert (told.status_code, told.json()["code"]) == (403, "signed_out")
+
+
+@pytest.mark.django_db
+def test_whoever_is_signed_out_at_a_form_comes_back_to_its_page(client: Client) -> None:
+    case = "/cases/0190f5fe-7c00-7000-8000-000000000000/"
+    sent = client.post(f"{case}read/draft/", headers={"Referer": f"http://testserver{case}"})
+    assert sent.headers["Location"] == f"/accounts/login/?next={case}"
+
+
+@pytest.mark.django_db
 def test_sign_in_offers_no_sign_up(client: Client) -> None:
     text = client.get("/accounts/login/").content.decode()
     assert "/accounts/signup/" not in text
