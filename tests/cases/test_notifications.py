@@ -237,6 +237,17 @@ class TestReading:
         retakes.take_back(asked.id, alma.doctor)
         assert told(alma.staff) == []
 
+    def test_an_urgent_case_that_is_taken_back_or_restored_is_told_again(self, alma):
+        case = waiting_case(alma, requested_urgency=Urgency.URGENT)
+        asked = retakes.ask(case_id=case.id, by=alma.doctor, request_id=uuid4(), faults=["blurred"])
+        assert inbox.unread(alma.lead) == 0
+        retakes.take_back(asked.id, alma.doctor)
+        assert inbox.unread(alma.lead) == 1
+        lifecycle.withdraw(case.id, "by mistake")
+        assert inbox.unread(alma.lead) == 0
+        lifecycle.restore(case.id)
+        assert inbox.unread(alma.lead) == 1
+
 
 class TestMail:
     def test_holds_nothing_about_the_patient_or_the_case(self, alma, settings):
