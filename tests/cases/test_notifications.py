@@ -161,7 +161,8 @@ class TestOutcome:
         assert line.title == "A biopsy result is known"
         assert line.text.startswith(f"The biopsy of a case you read says {outcome.condition}; you said ")
         assert case.reference in line.text
-        assert told(alma.staff) == told(alma.lead) == []
+        assert told(alma.lead) == []
+        assert told(alma.staff) == [KIND.REPORT_AMENDED]
 
     def test_and_that_they_were_right(self, alma):
         case = signed(alma, "MEL")
