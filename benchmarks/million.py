@@ -90,6 +90,7 @@ def load(number: int) -> Desk:
                 "has_first_opinion": f"{_STATE} = 'signed' OR ({_BEGUN})",
                 "created_at": moment,
                 "waiting_since": f"CASE WHEN n % 100 = 2 THEN NULL ELSE {moment} + interval '1 hour' END",
+                "first_waiting_since": f"CASE WHEN n % 100 = 2 THEN NULL ELSE {moment} + interval '1 hour' END",
                 "signed_at": f"CASE WHEN n % 100 > 3 THEN {moment} + interval '1 day' END",
             },
         ),

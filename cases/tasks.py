@@ -9,6 +9,7 @@ from cases.jobs import heartbeat
 from cases.notifications import mail
 from cases.photo import intake
 from cases.prediction import catching_up, computing, queue, rescoring
+from cases.reading import reads
 from cases.worklist import escalation
 
 
@@ -20,6 +21,7 @@ def predict(prediction_id: str) -> None:
 @shared_task
 def sweep_predictions() -> None:
     queue.sweep()
+    reads.ask_again()
     catching_up.sweep()
     rescoring.sweep()
 

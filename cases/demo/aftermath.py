@@ -6,7 +6,17 @@ from django.db.models import Max
 from django.utils import timezone
 
 from accounts.models import Clinic, User
-from cases.models import Case, CaseState, Delivery, MailState, Notification, NotificationKind, ReportDelivery
+from cases.models import (
+    Case,
+    CaseState,
+    Delivery,
+    MailState,
+    Notification,
+    NotificationKind,
+    Outcome,
+    OutcomeVersion,
+    ReportDelivery,
+)
 from cases.notifications import telling
 from cases.report import content, deliveries
 
@@ -21,6 +31,10 @@ def write(clinic: Clinic, staff: User) -> None:
     signed = deliveries.with_content(Case.objects.filter(clinic=clinic, state=CaseState.SIGNED))
     for case in signed.annotate(read_at=Max("reads__signed_at")).order_by("number"):
         last: datetime = case.read_at
+        if Outcome.objects.filter(case=case).exists():
+            last = _biopsied(case)
+            for recorded in (Outcome, OutcomeVersion):
+                recorded.objects.filter(case=case).update(recorded_at=last)
         if now - last < RECENT:
             telling.notify(NotificationKind.REPORT_READY, case=case, occasion="demo")
         else:
@@ -36,13 +50,18 @@ def write(clinic: Clinic, staff: User) -> None:
         told.save()
 
 
+def _biopsied(case: Case) -> datetime:
+    """When its biopsy's result was recorded."""
+    return min(timezone.now(), (case.signed_at or timezone.now()) + timedelta(days=4))
+
+
 def _happened(told: Notification) -> datetime:
     """When what is told happened in the story; all of it was written a moment ago."""
     case = told.case
     if case is None:
         return told.due_at
-    if told.kind == NotificationKind.OUTCOME_KNOWN:
-        return min(timezone.now(), (case.signed_at or told.due_at) + timedelta(days=4))
+    if told.kind in (NotificationKind.OUTCOME_KNOWN, NotificationKind.REPORT_AMENDED):
+        return _biopsied(case)
     if told.kind == NotificationKind.REPORT_READY:
         return case.signed_at or told.due_at
     return case.waiting_since or told.due_at

@@ -140,7 +140,8 @@ def _log(
         )
         close_up = _photo(case, visit.look, number + 200, staff, size)
     case = lifecycle.send(case.id)
-    Case.objects.filter(id=case.id).update(waiting_since=logged + timedelta(minutes=6))
+    sent = logged + timedelta(minutes=6)
+    Case.objects.filter(id=case.id).update(waiting_since=sent, first_waiting_since=sent)
     LesionImage.objects.filter(case=case).update(created_at=logged + timedelta(minutes=4))
     if visit.read:
         _read(visit, case, close_up, logged, team)

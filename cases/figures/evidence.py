@@ -71,17 +71,17 @@ class Timed(NamedTuple):
 
     @property
     def hours(self) -> float:
-        """From waiting to signed."""
+        """From first sent to signed, the days included in which staff took new photos."""
         return max(0.0, self.took.total_seconds() / 3600)
 
 
 def timed(signed: QuerySet[Case], zone: ZoneInfo) -> list[Timed]:
     """The newest of `signed` cases of which it is known how long they took; one query."""
-    found = signed.filter(waiting_since__isnull=False).order_by("-signed_at", "-id")
+    found = signed.filter(first_waiting_since__isnull=False).order_by("-signed_at", "-id")
     week = TruncWeek("signed_at", tzinfo=zone, output_field=DateField())
     return [
         Timed(*row)
-        for row in found.values_list("id", "urgency", week, F("signed_at") - F("waiting_since"))[:MOST_CASES]
+        for row in found.values_list("id", "urgency", week, F("signed_at") - F("first_waiting_since"))[:MOST_CASES]
     ]
 
 

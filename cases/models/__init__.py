@@ -7,7 +7,7 @@ from cases.models.judgement import Certainty, FirstOpinion, Management, ReadDraf
 from cases.models.kept_answer import KeptAnswer
 from cases.models.lesion import BodySite, Lesion, Side
 from cases.models.notification import MailState, Notification, NotificationChoice, NotificationKind
-from cases.models.outcome import Outcome
+from cases.models.outcome import Outcome, OutcomeVersion
 from cases.models.patient import Consent, Fitzpatrick, Patient, Sex
 from cases.models.photo_request import PhotoFault, PhotoRequest
 from cases.models.practice import PracticeCase, PracticeRead
@@ -38,6 +38,7 @@ __all__ = [
     "NotificationChoice",
     "NotificationKind",
     "Outcome",
+    "OutcomeVersion",
     "Patient",
     "PhotoFault",
     "PhotoRequest",

@@ -77,7 +77,10 @@ class Case(models.Model):
         related_name="+",
         verbose_name=_("logged by"),
     )
+    # From when the target counts; it begins anew where the case comes back with new photos.
     waiting_since = models.DateTimeField(_("waiting since"), null=True, blank=True, editable=False)
+    # From when the patient waits: what the figures call turnaround.
+    first_waiting_since = models.DateTimeField(_("first sent"), null=True, blank=True, editable=False)
     signed_at = models.DateTimeField(_("first signed"), null=True, blank=True, editable=False)
     withdrawn_reason = models.CharField(_("why it was withdrawn"), max_length=200, blank=True, editable=False)
 

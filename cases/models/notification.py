@@ -14,6 +14,7 @@ class NotificationKind(models.TextChoices):
     DUE_SOON = "due_soon", _("A case has little time left")
     OVERDUE = "overdue", _("A case has waited too long")
     PHOTOS_WANTED = "photos_wanted", _("Better photos are wanted")
+    PHOTOS_DUE = "photos_due", _("New photos are still missing")
     REPORT_READY = "report_ready", _("A report is ready")
     REPORT_AMENDED = "report_amended", _("A report was amended")
     ARBITRATION = "arbitration", _("Two readers disagree")

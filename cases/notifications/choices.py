@@ -23,6 +23,7 @@ AUDIENCES: dict[str, Audience] = {
     NotificationKind.DUE_SOON: Audience(Capability.SIGN_READS, by_mail=False),
     NotificationKind.OVERDUE: Audience(Capability.ARBITRATE, by_mail=True),
     NotificationKind.PHOTOS_WANTED: Audience(Capability.LOG_CASES, by_mail=True),
+    NotificationKind.PHOTOS_DUE: Audience(Capability.LOG_CASES, by_mail=True),
     NotificationKind.REPORT_READY: Audience(Capability.LOG_CASES, by_mail=False),
     # Somebody may have printed or sent the former one.
     NotificationKind.REPORT_AMENDED: Audience(Capability.LOG_CASES, by_mail=True),

@@ -123,6 +123,7 @@ def _sentence(kind: str) -> str:
         NotificationKind.DUE_SOON: _("A case has little time left in skinclinic"),
         NotificationKind.OVERDUE: _("A case has waited too long in skinclinic"),
         NotificationKind.PHOTOS_WANTED: _("Better photos are wanted in skinclinic"),
+        NotificationKind.PHOTOS_DUE: _("New photos are still missing in skinclinic"),
         NotificationKind.REPORT_READY: _("A report is ready in skinclinic"),
         NotificationKind.REPORT_AMENDED: _("A report was amended in skinclinic"),
         NotificationKind.ARBITRATION: _("Two readers disagree on a case in skinclinic"),

@@ -120,7 +120,15 @@ def _recipients(kind: str, case: Case | None) -> list[User]:
         return _holders(kind, None)
     if kind in _FOR_WHO_LOGGED_IT and (here := _still_here([case.created_by], case)):
         return here
+    if kind == NotificationKind.PHOTOS_DUE and (desk := _desk(case)):
+        return desk
     return _holders(kind, case.clinic_id)
+
+
+def _desk(case: Case) -> list[User]:
+    """Who takes photos here: all staff, and whoever logged the case, for that one may be away."""
+    staff = Membership.objects.filter(clinic=case.clinic_id, role=Role.STAFF).values_list("user", flat=True)
+    return _still_here([case.created_by, *User.objects.filter(id__in=staff)], case)
 
 
 def _holders(kind: str, clinic_id: UUID | None) -> list[User]:

@@ -16,6 +16,7 @@ ICONS = {
     NotificationKind.DUE_SOON: "clock",
     NotificationKind.OVERDUE: "hourglass",
     NotificationKind.PHOTOS_WANTED: "camera",
+    NotificationKind.PHOTOS_DUE: "camera",
     NotificationKind.REPORT_READY: "file-text",
     NotificationKind.REPORT_AMENDED: "file-text",
     NotificationKind.ARBITRATION: "scale",

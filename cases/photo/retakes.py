@@ -70,8 +70,10 @@ def take_back(request_id: UUID, by: User) -> PhotoRequest:
     asked.cancelled_at = timezone.now()
     asked.save(update_fields=["cancelled_at"])
     telling.retract(NotificationKind.PHOTOS_WANTED, case, asked.pk)
+    telling.settle(NotificationKind.PHOTOS_DUE, case)
     case.state = CaseState.WAITING
     case.save(update_fields=["state"])
+    telling.urgent_case(case, asked.pk)
     return asked
 
 
@@ -94,10 +96,11 @@ def answer(case: Case, by: User | None, why_not: str = "") -> None:
     asked.answered_at, asked.answered_by, asked.answer = timezone.now(), by, why_not[:300]
     asked.save(update_fields=["answered_at", "answered_by", "answer"])
     case.state = CaseState.WAITING
-    # The reader's time begins anew; how long the patient waits in all is in the request.
+    # The reader's time begins anew; how long the patient waits in all counts from `first_waiting_since`.
     case.waiting_since = asked.answered_at
     case.save(update_fields=["state", "waiting_since"])
     telling.settle(NotificationKind.PHOTOS_WANTED, case)
+    telling.settle(NotificationKind.PHOTOS_DUE, case)
     telling.urgent_case(case, asked.pk)
 
 

@@ -121,12 +121,11 @@ def _store(prediction: Prediction, opinion: Opinion, answers: Answers, *, durati
     """Stores the result if the claim still stands; a late second result is dropped."""
     now = timezone.now()
     raises_flag = opinion.urgent and not prediction.silent
-    case = Case.objects.filter(id=prediction.image.case_id)
     # One statement is whole by itself; only a flag needs more than one.
     with transaction.atomic() if raises_flag else nullcontext():
         if raises_flag:
             # Case before prediction, as everywhere: the other order would be a deadlock with one who changes answers.
-            case.select_for_update().get()
+            case = Case.objects.select_for_update().get(id=prediction.image.case_id)
         stored = Prediction.every.filter(
             id=prediction.id, claim_token=prediction.claim_token, state=PredictionState.RUNNING
         ).update(
@@ -151,8 +150,10 @@ def _store(prediction: Prediction, opinion: Opinion, answers: Answers, *, durati
         )
         if stored and raises_flag:
             # Raises only: a later calm opinion does not take a flag back from a waiting case.
-            case.update(flagged_by_ai=True, urgency=Urgency.URGENT)
-            telling.urgent_case(case.get())
+            case.flagged_by_ai, case.urgency = True, Urgency.URGENT
+            # Not `update`: who and what changed a case's urgency is in the audit log, the AI as well.
+            case.save(update_fields=["flagged_by_ai", "urgency"])
+            telling.urgent_case(case)
     if stored:
         log.info("prediction_done", prediction=str(prediction.id), ms=duration_ms, attempts=prediction.attempts)
     return bool(stored)

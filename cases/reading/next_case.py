@@ -10,7 +10,7 @@ from accounts.models import Clinic, User
 from accounts.roles import Capability
 from cases.access import Person, cases
 from cases.models import Case, CaseState, Read, ReadStage, Urgency
-from cases.reading import reservations
+from cases.reading import reservations, second_reads
 
 # So many readers may press "next" in the same instant, and each still gets a case.
 NEXT_TRIES = 20
@@ -33,7 +33,7 @@ def readable_cases(reader: User, clinic: Clinic) -> QuerySet[Case]:
     theirs = Q(read_stage__in=[ReadStage.FIRST, ReadStage.SECOND])
     if can(reader, clinic, Capability.ARBITRATE):
         theirs |= Q(read_stage=ReadStage.ARBITRATION)
-    return waiting.filter(theirs, ~Exists(own))
+    return waiting.filter(theirs, ~Exists(own)).exclude(second_reads.closed_to(reader, clinic))
 
 
 def readable_counts(reader: User, clinic: Clinic) -> dict[tuple[ReadStage, Urgency], int]:

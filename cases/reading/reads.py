@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import can
-from accounts.models import User
+from accounts.models import Clinic, User
 from accounts.roles import Capability
 from cases import blinding
 from cases.errors import Conflict, Refused, fingerprint, wrong_state
@@ -196,7 +196,7 @@ def _kind(case: Case, reader: User, own: Read | None) -> ReadKind:
     """What a read by `reader` is in the case's present stage.
 
     Raises:
-        Refused: a disagreement waits for somebody who may settle it.
+        Refused: a disagreement waits for somebody who may settle it, or a trainee's read for one who is no trainee.
     """
     settles = case.state == CaseState.WAITING and case.read_stage == ReadStage.ARBITRATION
     if own and not (settles and second_reads.is_only_arbiter(case.clinic, reader)):
@@ -205,6 +205,11 @@ def _kind(case: Case, reader: User, own: Read | None) -> ReadKind:
         return ReadKind.ADDITIONAL
     if settles and not can(reader, case.clinic_id, Capability.ARBITRATE):
         raise Refused(_("Two readers disagree on this case. A lead decides."), code="arbitration")
+    if second_reads.is_closed_to(reader, case):
+        raise Refused(
+            _("A reader in training has read this case. The second read is for a doctor who is not in training."),
+            code="in_training",
+        )
     return ReadKind(case.read_stage)
 
 
@@ -232,6 +237,44 @@ def _next_stage(case: Case, read: Read) -> ReadStage | None:
     # The second read, or one of the two corrected while a lead is asked: agreement ends it.
     one, other = two_reads(case)
     return None if second_reads.agree(one, other) else ReadStage.ARBITRATION
+
+
+def ask_again() -> int:
+    """Asks again what could not be answered at signing: whether the AI, whose opinion was to come, disagrees.
+
+    Without a reason the case is signed by what was read. An opinion that failed is none to disagree with.
+
+    Returns of how many cases it is known by now.
+    """
+    undecided = Case.objects.filter(
+        clinic__in=Clinic.objects.all(),  # the index of what waits begins with it
+        state=CaseState.WAITING,
+        read_stage=ReadStage.SECOND,
+        second_read_reason=second_reads.Reason.AI_PENDING,
+    )
+    return sum(_ask_again(case_id) for case_id in undecided.values_list("id", flat=True))
+
+
+@transaction.atomic
+def _ask_again(case_id: UUID) -> bool:
+    case = Case.objects.select_for_update(of=("self",)).select_related("clinic").get(id=case_id)
+    pending = second_reads.Reason.AI_PENDING
+    if (case.state, case.read_stage, case.second_read_reason) != (CaseState.WAITING, ReadStage.SECOND, pending):
+        return False  # somebody read it in the meantime
+    # The first read, and what its reader has corrected since.
+    signed = list(case.reads.order_by("signed_at", "id"))
+    reasons = [found for read in signed if (found := second_reads.reason(case, read))]
+    known = next((found for found in reasons if found != pending), "")
+    if not known and reasons:
+        return False
+    case.second_read_reason = known
+    if not known:
+        case.state, case.signed_at = CaseState.SIGNED, signed[-1].signed_at
+    case.save(update_fields=["state", "signed_at", "second_read_reason"])
+    if not known:
+        undo_left = signed[-1].signed_at + UNDO_LASTS - timezone.now()
+        telling.read_signed(case, signed[-1], signed_before=False, after=max(timedelta(0), undo_left))
+    return True
 
 
 def two_reads(case: Case) -> tuple[Read, Read]:

@@ -3,11 +3,13 @@
 import hashlib
 
 from django.db import models
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Clinic, Membership, User
 from accounts.roles import Capability, roles_with
-from cases.models import Case, Certainty, Management, Read, Urgency
+from cases.models import Case, Certainty, Management, Read, ReadKind, ReadStage, Urgency
+from cases.prediction import opinions
 
 
 class Reason(models.TextChoices):
@@ -19,18 +21,22 @@ class Reason(models.TextChoices):
     AI_DIFFERS = "ai_differs", _("the AI and the first reader disagree")
     UNSURE = "unsure", _("the first reader was not sure")
     SHARE = "share", _("drawn at random")
+    # Until the AI's opinion is there or will not come; then the clinic's policy is asked again (`reads.ask_again`).
+    AI_PENDING = "ai_pending", _("the AI's opinion, with which the first read is compared, is still to come")
 
 
 def reason(case: Case, read: Read) -> str:
     """A code of `Reason` if the clinic wants a second reader after `read`; empty if not, or if it has no other one."""
     clinic = case.clinic
+    compared = _compared_with_ai(case, read) if clinic.second_read_ai_differs else ""
     wanted = {
         Reason.ALL: clinic.second_read_all,
         Reason.URGENT: clinic.second_read_urgent and case.urgency == Urgency.URGENT,
         Reason.TRAINEE: clinic.second_read_trainee and _is_trainee(clinic, read),
-        Reason.AI_DIFFERS: clinic.second_read_ai_differs and read.agrees_with_ai is False,
+        Reason.AI_DIFFERS: compared == Reason.AI_DIFFERS,
         Reason.UNSURE: clinic.second_read_unsure and read.certainty == Certainty.POSSIBLE,
         Reason.SHARE: drawn(case, clinic.second_read_share),
+        Reason.AI_PENDING: compared == Reason.AI_PENDING,
     }
     found = next((code for code, holds in wanted.items() if holds), None)
     return found.value if found and _has_another_reader(clinic, read) else ""
@@ -53,6 +59,45 @@ def is_only_arbiter(clinic: Clinic, reader: User) -> bool:
         clinic=clinic, role__in=roles_with(Capability.ARBITRATE), user__is_active=True
     )
     return set(may_settle.values_list("user", flat=True)) == {reader.id}
+
+
+def closed_to(reader: User, clinic: Clinic) -> Q:
+    """The cases of `clinic` whose second read is not for `reader`: nobody in training confirms a trainee's read."""
+    in_training = any(held.clinic_id == clinic.id and held.is_trainee for held in reader.held_memberships)
+    if not in_training:
+        return Q(pk__in=[])
+    closed = Q(second_read_reason=Reason.TRAINEE)
+    if clinic.second_read_trainee:
+        # Where another reason was the first that held, it is a trainee's read all the same.
+        trainees = Membership.objects.filter(clinic=clinic, is_trainee=True).values("user")
+        closed |= Q(Exists(Read.objects.filter(case=OuterRef("pk"), kind=ReadKind.FIRST, reader__in=trainees)))
+    return Q(read_stage=ReadStage.SECOND) & closed
+
+
+def is_closed_to(reader: User, case: Case) -> bool:
+    """`closed_to` for one case; needs `case.clinic`."""
+    if case.read_stage != ReadStage.SECOND:
+        return False
+    return Case.objects.filter(closed_to(reader, case.clinic), pk=case.pk).exists()
+
+
+def _compared_with_ai(case: Case, read: Read) -> str:
+    """AI_DIFFERS, AI_PENDING or neither: the AI's opinion in the record beside what the reader says and first said.
+
+    Whatever the reader saw: one who changed their mind for the AI's, or signed without it, disagreed all the same. A
+    stopped AI, and one whose patient does not consent, has no say.
+    """
+    if case.clinic.ai_is_stopped:
+        return ""
+    found = opinions.with_photos(Case.objects.select_related("lesion__patient")).get(pk=case.pk)
+    card = opinions.card(found, names={})
+    stored = card.chosen.prediction if card.is_visible and card.chosen else None
+    says = stored.first_condition if stored else None
+    said = {read.condition_id, read.first_opinion.condition_id if read.first_opinion else read.condition_id}
+    # The photo that the reader looked at may not be the one whose opinion stands for the case.
+    if read.agrees_with_ai is False or (says and said != {says}):
+        return Reason.AI_DIFFERS
+    return Reason.AI_PENDING if card.is_pending else ""
 
 
 def _is_trainee(clinic: Clinic, read: Read) -> bool:

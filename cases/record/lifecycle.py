@@ -101,8 +101,8 @@ def send(case_id: UUID, *, by: User | None = None, why_no_new_photo: str = "") -
         retakes.answer(case, by, why_no_new_photo)
         return case
     case.state = CaseState.WAITING
-    case.waiting_since = timezone.now()
-    case.save(update_fields=["state", "waiting_since"])
+    case.waiting_since = case.first_waiting_since = timezone.now()
+    case.save(update_fields=["state", "waiting_since", "first_waiting_since"])
     telling.urgent_case(case)
     return case
 
@@ -139,6 +139,8 @@ def restore(case_id: UUID) -> Case:
         case.state = CaseState.PHOTOS_WANTED
     case.withdrawn_reason = ""
     case.save(update_fields=["state", "withdrawn_reason"])
+    # What the withdrawal settled is news again, and each time.
+    telling.urgent_case(case, f"{timezone.now():%Y%m%d%H%M%S}")
     return case
 
 

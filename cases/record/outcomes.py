@@ -1,6 +1,6 @@
 """Recording what the biopsy found."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -11,7 +11,7 @@ from accounts.access import can
 from accounts.models import User
 from accounts.roles import Capability
 from cases.errors import Conflict, Refused, wrong_state
-from cases.models import Case, CaseState, Condition, NotificationKind, Outcome
+from cases.models import Case, CaseState, Condition, NotificationKind, Outcome, OutcomeVersion
 from cases.notifications import telling
 
 
@@ -26,7 +26,9 @@ def record(
     comment: str = "",
     replaces: datetime | None = None,
 ) -> Outcome:
-    """Records, or corrects, the biopsy's result of a signed case; the audit log keeps what stood before.
+    """Records, or corrects, the biopsy's result of a signed case; what stood before is kept.
+
+    Either amends the case's report, which somebody may have been given.
 
     Args:
         replaces: when the result that the writer saw was recorded; None where there was none.
@@ -59,8 +61,12 @@ def record(
     outcome = known or Outcome(case=case)
     for name, value in fields.items():
         setattr(outcome, name, value)
-    outcome.recorded_by, outcome.recorded_at = by, timezone.now()
+    assert case.signed_at
+    # Servers' clocks differ a little; that it came after the signing must not depend on it.
+    outcome.recorded_by, outcome.recorded_at = by, max(timezone.now(), case.signed_at + timedelta(microseconds=1))
     outcome.save()
+    version = OutcomeVersion.objects.create(case=case, recorded_by=by, recorded_at=outcome.recorded_at, **fields)
+    telling.notify(NotificationKind.REPORT_AMENDED, case=case, occasion=version.pk)
     readers = User.objects.filter(id__in=case.reads.values("reader"))
     # A corrected result is news again where it names another condition.
     telling.notify(NotificationKind.OUTCOME_KNOWN, case=case, people=readers, occasion=condition.pk)

@@ -16,13 +16,16 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts.models import User
 from cases.errors import Refused
-from cases.models import Case, CaseState, LesionImage, Outcome, Read
+from cases.models import Case, CaseState, LesionImage, OutcomeVersion, Read
 from cases.models.case import question_in_words
 from cases.prediction import opinions
 from cases.reading import labels, reads
 
 MOST_PHOTOS = 6
+# What makes a version of the report: a read, or what the biopsy found.
+Event = Read | OutcomeVersion
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Photo:
 
 @dataclass(frozen=True)
 class Amendment:
-    """What was signed after the case was: `version` is that of the report that it made."""
+    """What was signed or recorded after the case was signed: `version` is that of the report that it made."""
 
     version: int
     text: str
@@ -59,7 +62,7 @@ class Report:
     case: Case
     version: int
     newest_version: int
-    signed_at: datetime  # of the read that made this version
+    signed_at: datetime  # or recorded: of what made this version
     clinic: str
     title: str
     notice: str  # that another version has taken its place, or that it takes another's; empty for a first one
@@ -142,7 +145,7 @@ def of(case: Case, version: int | None = None) -> Report:
             _("This case is not signed, so there is no report yet. It is made as soon as a doctor has signed."),
             code="wrong_state",
         )
-    history = list(reads.history(case))
+    history = _history(case)
     ends = _versions(case, history)
     wanted = version or len(ends)
     if not 1 <= wanted <= len(ends):
@@ -151,23 +154,38 @@ def of(case: Case, version: int | None = None) -> Report:
         return _written(case, history, ends, wanted)
 
 
-def _versions(case: Case, history: Sequence[Read]) -> list[int]:
-    """How many of the reads in `history` each version knows: those up to signing, then one more each."""
+def _history(case: Case) -> list[Event]:
+    """What the report is made of, in its order; two queries."""
+    found = OutcomeVersion.objects.filter(case=case).select_related("condition", "recorded_by")
+    return sorted([*reads.history(case), *found], key=lambda event: (_when(event), event.pk))
+
+
+def _when(event: Event) -> datetime:
+    return event.signed_at if isinstance(event, Read) else event.recorded_at
+
+
+def _whose(event: Event) -> User:
+    return event.reader if isinstance(event, Read) else event.recorded_by
+
+
+def _versions(case: Case, history: Sequence[Event]) -> list[int]:
+    """How much of `history` each version knows: all up to signing, then one more each."""
     assert case.signed_at
-    first = max(1, sum(read.signed_at <= case.signed_at for read in history))
+    first = max(1, sum(_when(event) <= case.signed_at for event in history))
     return list(range(first, len(history) + 1))
 
 
-def _written(case: Case, history: list[Read], ends: list[int], version: int) -> Report:
+def _written(case: Case, history: list[Event], ends: list[int], version: int) -> Report:
     known = history[: ends[version - 1]]
-    made_by, concluded = known[-1], decisive(known)
+    concluded = decisive([event for event in known if isinstance(event, Read)])
+    outcomes = [event for event in known if isinstance(event, OutcomeVersion)]
     patient, lesion = case.lesion.patient, case.lesion
     photos: list[LesionImage] = case.photos  # type: ignore[attr-defined]  # set by opinions.with_photos
     return Report(
         case=case,
         version=version,
         newest_version=len(ends),
-        signed_at=made_by.signed_at,
+        signed_at=_when(known[-1]),
         clinic=case.clinic.name,
         title=_("Report of a skin lesion"),
         notice=_notice(history, ends, version),
@@ -180,12 +198,12 @@ def _written(case: Case, history: list[Read], ends: list[int], version: int) -> 
             (_("Case"), f"{case.number}, {_moment(case.created_at)}"),
         ),
         conclusion=_conclusion(concluded),
-        outcome=_outcome(getattr(case, "outcome", None), concluded),
+        outcome=_outcome(outcomes[-1] if outcomes else None, concluded),
         photos=tuple(_photo(number, image) for number, image in enumerate(photos[:MOST_PHOTOS], 1)),
         photos_left_out=_left_out(len(photos) - MOST_PHOTOS),
         answers=_answers(case),
         opinion=_opinion(case, concluded),
-        amendments=tuple(_amendment(number, history[end - 1]) for number, end in enumerate(ends[1:version], 2)),
+        amendments=tuple(_amendment(number, history[:end]) for number, end in enumerate(ends[1:version], 2)),
     )
 
 
@@ -207,7 +225,7 @@ def _conclusion(read: Read) -> Passage:
     )
 
 
-def _outcome(outcome: Outcome | None, read: Read) -> Passage | None:
+def _outcome(outcome: OutcomeVersion | None, read: Read) -> Passage | None:
     if outcome is None:
         return None
     agrees = outcome.condition_id == read.condition_id
@@ -284,7 +302,29 @@ def _left_out(number: int) -> str:
     return words % {"number": number}
 
 
-def _amendment(version: int, read: Read) -> Amendment:
+def _amendment(version: int, known: Sequence[Event]) -> Amendment:
+    """What the last of `known` has changed."""
+    *earlier, event = known
+    if isinstance(event, Read):
+        return Amendment(version, _said(event))
+    before = [each for each in earlier if isinstance(each, OutcomeVersion)]
+    return Amendment(version, _found(event, before[-1] if before else None))
+
+
+def _found(outcome: OutcomeVersion, before: OutcomeVersion | None) -> str:
+    found = {
+        "moment": _moment(outcome.recorded_at),
+        "who": outcome.recorded_by,
+        "condition": outcome.condition,
+        "day": date_format(outcome.reported_on, "j M Y"),
+    }
+    if before is None:
+        return _("Biopsy, %(moment)s, %(who)s: %(condition)s, reported %(day)s.") % found
+    words = _("Biopsy corrected, %(moment)s, %(who)s: %(condition)s, reported %(day)s. Before: %(before)s.")
+    return words % {**found, "before": before.condition}
+
+
+def _said(read: Read) -> str:
     before = ""
     if read.corrects:
         before = _(" Before: %(condition)s.") % {"condition": read.corrects.condition}
@@ -296,10 +336,10 @@ def _amendment(version: int, read: Read) -> Amendment:
         "management": read.get_management_display(),
     }
     comment = f" {read.comment}" if read.comment else ""
-    return Amendment(version, f"{read.get_kind_display()}, {said}{before}{comment}")
+    return f"{read.get_kind_display()}, {said}{before}{comment}"
 
 
-def _notice(history: Sequence[Read], ends: Sequence[int], version: int) -> str:
+def _notice(history: Sequence[Event], ends: Sequence[int], version: int) -> str:
     """Whether this version stands, where there are several."""
     newest = len(ends)
     if newest == 1:
@@ -310,8 +350,8 @@ def _notice(history: Sequence[Read], ends: Sequence[int], version: int) -> str:
     return _("Superseded: this is version %(version)s of %(newest)s. It was amended %(moment)s by %(reader)s.") % {
         "version": version,
         "newest": newest,
-        "moment": _moment(amended.signed_at),
-        "reader": amended.reader,
+        "moment": _moment(_when(amended)),
+        "reader": _whose(amended),
     }
 
 

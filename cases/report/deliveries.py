@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -15,7 +16,7 @@ from accounts.models import Clinic, User
 from accounts.roles import Capability
 from cases import access
 from cases.errors import Conflict, Refused
-from cases.models import Case, CaseState, Delivery, NotificationKind, Read, ReadKind, ReportDelivery
+from cases.models import Case, CaseState, Delivery, NotificationKind, Outcome, Read, ReadKind, ReportDelivery
 from cases.notifications import telling
 from cases.prediction import opinions
 from cases.report import content
@@ -27,7 +28,7 @@ COUNT_LIMIT = 99
 
 def with_content(cases: QuerySet[Case]) -> QuerySet[Case]:
     """`cases` with all that `content.of` needs."""
-    return opinions.with_photos(cases).select_related("clinic", "lesion__patient", "outcome__condition")
+    return opinions.with_photos(cases).select_related("clinic", "lesion__patient")
 
 
 def ready(person: access.Person, clinic: Clinic) -> QuerySet[Case]:
@@ -37,10 +38,14 @@ def ready(person: access.Person, clinic: Clinic) -> QuerySet[Case]:
     amended = Read.objects.filter(
         kind__in=[ReadKind.CORRECTION, ReadKind.ADDITIONAL], signed_at__gte=since, case__clinic=clinic
     )
+    found = Outcome.objects.filter(recorded_at__gte=since, case__clinic=clinic)
+    recent = Q(signed_at__gte=since) | Q(id__in=amended.values("case")) | Q(id__in=found.values("case"))
     return (
         access.cases(person)
-        .filter(Q(signed_at__gte=since) | Q(id__in=amended.values("case")), clinic=clinic, state=CaseState.SIGNED)
-        .annotate(report_at=Subquery(newest))
+        .filter(recent, clinic=clinic, state=CaseState.SIGNED)
+        .select_related("outcome__recorded_by")
+        .annotate(read_at=Subquery(newest))
+        .annotate(report_at=Greatest("read_at", Coalesce("outcome__recorded_at", F("read_at"))))
         .filter(~Exists(ReportDelivery.objects.filter(case=OuterRef("pk"), at__gte=OuterRef("report_at"))))
         .order_by("-report_at", "-id")
     )
@@ -54,15 +59,16 @@ def count(person: access.Person, clinic: Clinic) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """One report of the list."""
+    """One report of the list, with what was signed or recorded last."""
 
     case: Case
-    newest: Read
+    at: datetime
+    by: User
     conclusion: Read
 
     @property
     def is_amended(self) -> bool:
-        return self.case.signed_at is not None and self.newest.signed_at > self.case.signed_at
+        return self.case.signed_at is not None and self.at > self.case.signed_at
 
 
 def rows(found: Sequence[Case]) -> list[Row]:
@@ -74,7 +80,15 @@ def rows(found: Sequence[Case]) -> list[Row]:
         .order_by("signed_at", "id")
     ):
         signed.setdefault(read.case_id, []).append(read)
-    return [Row(case, signed[case.pk][-1], content.decisive(signed[case.pk])) for case in found]
+    return [_row(case, signed[case.pk]) for case in found]
+
+
+def _row(case: Case, signed: Sequence[Read]) -> Row:
+    newest, outcome = signed[-1], getattr(case, "outcome", None)
+    at, by = newest.signed_at, newest.reader
+    if outcome and outcome.recorded_at > at:
+        at, by = outcome.recorded_at, outcome.recorded_by
+    return Row(case, at, by, content.decisive(signed))
 
 
 def of(case: Case) -> QuerySet[ReportDelivery]:

@@ -99,7 +99,7 @@ def _may_read_now(case: Case, reader: User, own: bool) -> bool:
         if not can(reader, case.clinic_id, Capability.ARBITRATE):
             return False
         return not own or doubles.is_only_arbiter(case.clinic, reader)
-    return not own
+    return not own and not doubles.is_closed_to(reader, case)
 
 
 def _disagreement(found: Iterable[Read]) -> list[Read]:

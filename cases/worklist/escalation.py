@@ -14,6 +14,8 @@ BATCH = 100
 def sweep() -> int:
     """Tells once of every waiting case: its doctors when little time is left, the leads when none is.
 
+    Of one that is back for new photos staff are told in place of the doctors.
+
     Returns of how many. Of routine cases with little time left the worklist alone tells, by colour and words: days
     are left, and every doctor would hear of each.
     """
@@ -21,6 +23,7 @@ def sweep() -> int:
     for clinic in Clinic.objects.all():
         number += _tell(NotificationKind.OVERDUE, targets.overdue(clinic))
         number += _tell(NotificationKind.DUE_SOON, targets.nearly_due(clinic).exclude(urgency=Urgency.ROUTINE))
+        number += _tell(NotificationKind.PHOTOS_DUE, targets.photos_due(clinic))
     return number
 
 

@@ -1,4 +1,7 @@
-"""How soon a clinic wants a waiting case read, and how much of that time is left."""
+"""How soon a clinic wants a case read, and how much of that time is left.
+
+It runs on while staff take new photos: a patient waits all the same.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Clinic
 from cases import spans
 from cases.models import Case, CaseState, Urgency
+from cases.models.case import UNREAD_STATES
 
 # From this share of the target on, a case counts as near its end.
 NEAR = 0.25
@@ -17,7 +21,7 @@ NEAR = 0.25
 
 @dataclass(frozen=True)
 class TimeLeft:
-    """Of a waiting case: `left` is negative when the target has passed."""
+    """Of a case that waits: `left` is negative when the target has passed."""
 
     due_at: datetime
     left: timedelta
@@ -47,8 +51,8 @@ def target(clinic: Clinic, urgency: int) -> timedelta:
 
 
 def time_left(case: Case) -> TimeLeft | None:
-    """Of a case that waits for a reader; None for any other. Needs `case.clinic`."""
-    if case.state != CaseState.WAITING or case.waiting_since is None:
+    """Of a case that waits for a reader or for new photos; None for any other. Needs `case.clinic`."""
+    if case.state not in UNREAD_STATES or case.waiting_since is None:
         return None
     span = target(case.clinic, case.urgency)
     due_at = case.waiting_since + span
@@ -64,11 +68,17 @@ def passed(clinic: Clinic, share: float = 1) -> Q:
 
 
 def overdue(clinic: Clinic) -> QuerySet[Case]:
-    """The clinic's waiting cases whose target has passed."""
-    return Case.objects.filter(passed(clinic), clinic=clinic, state=CaseState.WAITING)
+    """The clinic's cases, with the doctors or back with staff, whose target has passed."""
+    return Case.objects.filter(passed(clinic), clinic=clinic, state__in=UNREAD_STATES)
 
 
 def nearly_due(clinic: Clinic) -> QuerySet[Case]:
-    """The clinic's waiting cases whose target is near and has not passed."""
+    """The clinic's cases that wait for a doctor and whose target is near and has not passed."""
     waiting = Case.objects.filter(clinic=clinic, state=CaseState.WAITING)
     return waiting.filter(passed(clinic, 1 - NEAR)).exclude(passed(clinic))
+
+
+def photos_due(clinic: Clinic) -> QuerySet[Case]:
+    """The clinic's cases that wait for new photos and whose target is near or has passed; routine ones once it has."""
+    wanted = Case.objects.filter(clinic=clinic, state=CaseState.PHOTOS_WANTED)
+    return wanted.filter(passed(clinic) | passed(clinic, 1 - NEAR) & ~Q(urgency=Urgency.ROUTINE))

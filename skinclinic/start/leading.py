@@ -80,7 +80,7 @@ def overdue(number: int) -> Card | None:
         icon="hourglass",
         number=capped(number),
         title=ngettext("Case over its target", "Cases over their target", number),
-        text=_("Waiting longer than the clinic wants for the urgency."),
+        text=_("Waiting for a doctor or for new photos, longer than the clinic wants for the urgency."),
         url=f"{reverse('worklist')}?tab={CaseState.WAITING}",
         action=_("Show the cases"),
         tone="urgent",

@@ -60,7 +60,12 @@ def judged(
         )
     waiting_since = at - timedelta(hours=hours)
     Case.objects.filter(id=case.id).update(
-        state=CaseState.SIGNED, signed_at=at, waiting_since=waiting_since, created_at=waiting_since, urgency=urgency
+        state=CaseState.SIGNED,
+        signed_at=at,
+        waiting_since=waiting_since,
+        first_waiting_since=waiting_since,
+        created_at=waiting_since,
+        urgency=urgency,
     )
     if biopsy:
         outcomes.record(
@@ -113,6 +118,12 @@ def test_turnaround_against_the_clinics_own_target(alma):
     volumes = flow.volumes(scope)
     assert sum(row.values[1] for row in volumes.rows) == 3
     assert {case for row in volumes.rows for case in behind(scope, volumes, row.key)} >= {quick, slow}
+
+
+def test_the_days_in_which_staff_took_new_photos_are_part_of_the_turnaround(alma):
+    case = judged(alma, hours=5, urgency=1)
+    Case.objects.filter(id=case.id).update(waiting_since=case.signed_at - timedelta(hours=1))  # it came back then
+    assert flow.turnaround(scope_of(alma)).row("1").values[0] == Share(0, 1)
 
 
 def test_agreement_beyond_chance_and_who_differs(alma):

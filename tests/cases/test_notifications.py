@@ -161,7 +161,8 @@ class TestOutcome:
         assert line.title == "A biopsy result is known"
         assert line.text.startswith(f"The biopsy of a case you read says {outcome.condition}; you said ")
         assert case.reference in line.text
-        assert told(alma.staff) == told(alma.lead) == []
+        assert told(alma.lead) == []
+        assert told(alma.staff) == [KIND.REPORT_AMENDED]
 
     def test_and_that_they_were_right(self, alma):
         case = signed(alma, "MEL")
@@ -236,6 +237,17 @@ class TestReading:
         asked = retakes.ask(case_id=waiting_case(alma).id, by=alma.doctor, request_id=uuid4(), faults=["blurred"])
         retakes.take_back(asked.id, alma.doctor)
         assert told(alma.staff) == []
+
+    def test_an_urgent_case_that_is_taken_back_or_restored_is_told_again(self, alma):
+        case = waiting_case(alma, requested_urgency=Urgency.URGENT)
+        asked = retakes.ask(case_id=case.id, by=alma.doctor, request_id=uuid4(), faults=["blurred"])
+        assert inbox.unread(alma.lead) == 0
+        retakes.take_back(asked.id, alma.doctor)
+        assert inbox.unread(alma.lead) == 1
+        lifecycle.withdraw(case.id, "by mistake")
+        assert inbox.unread(alma.lead) == 0
+        lifecycle.restore(case.id)
+        assert inbox.unread(alma.lead) == 1
 
 
 class TestMail:

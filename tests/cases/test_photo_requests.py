@@ -1,12 +1,14 @@
 """Photos wanted: back to staff, what to retake, and back to the reader with a photo or with a reason."""
 
+from importlib import import_module
 from uuid import uuid4
 
 import pytest
+from django.apps import apps
 from django.db import IntegrityError, transaction
 
 from cases.errors import Refused
-from cases.models import CaseState, PhotoRequest
+from cases.models import Case, CaseState, PhotoRequest
 from cases.photo import retakes
 from cases.record import lifecycle
 from tests.cast import make_image, waiting_case
@@ -35,6 +37,7 @@ def test_a_request_goes_back_with_a_new_photo(alma, case):
     asked.refresh_from_db()
     assert (case.state, asked.answered_by, asked.answer) == (CaseState.WAITING, alma.staff, "")
     assert case.waiting_since == asked.answered_at
+    assert case.first_waiting_since < asked.asked_at
 
 
 def test_a_request_goes_back_with_a_reason(alma, case):
@@ -80,6 +83,17 @@ def test_a_withdrawn_case_comes_back_to_its_request(alma, case):
     ask(case, alma.doctor)
     lifecycle.withdraw(case.id, "wrong patient")
     assert lifecycle.restore(case.id).state == CaseState.PHOTOS_WANTED
+
+
+def test_since_when_older_cases_wait_is_found_as_far_as_it_is_known(alma, case):
+    migration = import_module("cases.migrations.0020_photos_have_a_clock")
+    asked = ask(case, alma.doctor)
+    lifecycle.send(case.id, by=alma.staff, why_no_new_photo="No.")
+    other = waiting_case(alma)
+    Case.objects.update(first_waiting_since=None)
+    migration.fill(apps, None)
+    found = dict(Case.objects.values_list("id", "first_waiting_since"))
+    assert found == {case.id: asked.asked_at, other.id: other.waiting_since}
 
 
 def test_one_open_request_a_case(alma, case):

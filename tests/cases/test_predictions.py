@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from auditlog.models import LogEntry
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection
 from django.utils import timezone
@@ -159,6 +160,15 @@ def test_an_urgent_opinion_flags_the_case_and_a_calm_one_leaves_the_flag(predict
     computing.run(prediction.id)
     case.refresh_from_db()
     assert (fresh(prediction).urgent, case.flagged_by_ai, case.urgency) == (False, True, Urgency.URGENT)
+
+
+def test_the_audit_log_tells_that_the_ai_raised_the_urgency_and_nothing_of_the_patient(prediction, engine):
+    case = prediction.image.case
+    engine.look["urgent"] = True
+    computing.run(prediction.id)
+    entry = LogEntry.objects.get_for_object(case).latest("id")
+    assert entry.changes_dict == {"flagged_by_ai": ["False", "True"], "urgency": ["3", "1"]}
+    assert (entry.actor, entry.object_repr) == (None, case.reference)
 
 
 def test_what_was_asked_of_a_model_before_it_was_replaced_still_flags_the_case(prediction, engine, version):

@@ -6,9 +6,11 @@ import re
 import zoneinfo
 from datetime import timedelta
 from html import unescape
+from importlib import import_module
 from uuid import uuid4
 
 import pytest
+from django.apps import apps
 from django.conf import settings as django_settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -18,7 +20,16 @@ from pypdf import PdfReader
 
 from accounts.models import ApiToken
 from cases.errors import Conflict, Refused
-from cases.models import Case, Condition, Consent, NotificationKind, Patient, Prediction, ReportDelivery
+from cases.models import (
+    Case,
+    Condition,
+    Consent,
+    NotificationKind,
+    OutcomeVersion,
+    Patient,
+    Prediction,
+    ReportDelivery,
+)
 from cases.notifications import choices, inbox
 from cases.notifications.choices import Choice
 from cases.reading import reads
@@ -26,7 +37,7 @@ from cases.record import lifecycle
 from cases.report import content, deliveries
 from cases.report import pdf as report_pdf
 from tests.cases.readings import make_version, predict
-from tests.cases.test_notifications import biopsy, own, sign
+from tests.cases.test_notifications import biopsy, own, sign, told
 from tests.cast import make_case, make_image, make_patient, make_person, photo, waiting_case
 
 pytestmark = pytest.mark.django_db
@@ -160,6 +171,54 @@ class TestVersions:
         assert "Before: Melanocytic nevus" in now.amendments[0].text
         with pytest.raises(Refused):
             content.of(loaded(case), 3)
+
+    def test_a_biopsy_result_and_its_correction_amend_what_was_delivered(self, alma, case, sign_in):
+        sign(case, alma.doctor, "NEV", "discharge")
+        first = content.of(loaded(case))
+        marked = {"case_id": case.id, "by": alma.staff, "how": "printed"}
+        deliveries.mark(**marked, delivery_id=uuid4(), digest=first.digest)
+        assert not deliveries.ready(alma.staff, alma.clinic).exists()
+
+        recorded = biopsy(alma, case, "MEL")
+        assert content.of(loaded(case), 1).digest == first.digest
+        assert content.of(loaded(case), 1).notice.startswith("Superseded: this is version 1 of 2.")
+        now = content.of(loaded(case))
+        assert (now.version, now.signed_at, now.notice[:18]) == (2, recorded.recorded_at, "Amended: version 2")
+        assert now.amendments[0].text.startswith("Biopsy, ")
+        assert f"{alma.lead}: Melanoma, reported " in now.amendments[0].text
+        assert list(deliveries.ready(alma.staff, alma.clinic)) == [case]
+        page = sign_in(alma.staff).get("/reports/").content.decode()
+        assert "Amended" in page
+        assert alma.lead.name in page
+        assert told(alma.staff).count(NotificationKind.REPORT_AMENDED) == 1
+        with pytest.raises(Conflict):
+            deliveries.mark(**marked, delivery_id=uuid4(), digest=first.digest)
+
+        biopsy(alma, case, "MIS", replaces=recorded.recorded_at)
+        later = content.of(loaded(case))
+        assert [each.text.split(",")[0] for each in later.amendments] == ["Biopsy", "Biopsy corrected"]
+        assert later.amendments[1].text.endswith("Before: Melanoma.")
+        assert content.of(loaded(case), 2).digest == now.digest
+        assert told(alma.staff).count(NotificationKind.REPORT_AMENDED) == 2
+        deliveries.mark(**marked, delivery_id=uuid4(), digest=later.digest)
+        assert ReportDelivery.objects.first().version == 3
+        assert not deliveries.ready(alma.staff, alma.clinic).exists()
+
+    def test_a_result_of_an_old_case_brings_its_report_back_to_the_list(self, alma, case):
+        sign(case, alma.doctor)
+        long_ago = timezone.now() - deliveries.READY_FOR - timedelta(days=1)
+        Case.objects.update(signed_at=long_ago)
+        assert not deliveries.ready(alma.staff, alma.clinic).exists()
+        biopsy(alma, case, "MEL")
+        assert list(deliveries.ready(alma.staff, alma.clinic)) == [case]
+
+    def test_results_from_before_there_were_versions_are_one(self, alma, case):
+        sign(case, alma.doctor)
+        biopsy(alma, case, "MEL")
+        before = content.of(loaded(case)).digest
+        OutcomeVersion.objects.all().delete()
+        import_module("cases.migrations.0021_outcome_versions").fill(apps, None)
+        assert content.of(loaded(case)).digest == before
 
     def test_the_same_record_makes_the_same_bytes_on_another_day(self, alma, case, monkeypatch):
         sign(case, alma.doctor)

@@ -6,17 +6,33 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.urls import reverse
 from django.utils import timezone
+from rest_framework.test import APIClient
 
-from accounts.models import Membership
+from accounts.models import Clinic, Membership
 from accounts.roles import Role
 from cases import access, blinding
 from cases.errors import Refused
-from cases.models import Case, CaseState, Condition, Read, ReadDraft, ReadKind, ReadStage, Urgency
-from cases.reading import reads
+from cases.models import (
+    Case,
+    CaseState,
+    Condition,
+    Consent,
+    Notification,
+    NotificationKind,
+    Patient,
+    Read,
+    ReadDraft,
+    ReadKind,
+    ReadStage,
+    Urgency,
+)
+from cases.reading import first_opinions, next_case, reads
 from cases.reading.second_reads import Reason, drawn
 from cases.record import lifecycle
-from tests.cases.readings import opinion_on
+from cases.tasks import sweep_predictions
+from tests.cases.readings import FAILED, QUEUED, opinion_on
 from tests.cast import make_clinic, make_person, waiting_case
 
 
@@ -165,6 +181,135 @@ def test_the_drawn_share_is_about_its_size_and_does_not_change(db):
     cases = [Case(id=uuid4()) for _ in range(2000)]
     assert 120 < sum(drawn(case, 10) for case in cases) < 290
     assert [drawn(case, 10) for case in cases] == [drawn(case, 10) for case in cases]
+
+
+# --- What the AI said, whatever the reader saw ----------------------------------------------------------------
+
+
+@pytest.fixture
+def compared(db):
+    """A clinic that wants two readers where the AI and the first one disagree."""
+    return make_clinic("Compared", second_read_ai_differs=True)
+
+
+def test_the_ai_that_the_reader_did_not_see_disagrees_all_the_same(compared):
+    case = waiting_case(compared)
+    opinion_on(case)  # says nevus
+    sign(case, compared.doctor, "MEL")
+    assert (case.state, case.second_read_reason) == (CaseState.WAITING, Reason.AI_DIFFERS)
+
+
+def test_a_read_through_the_api_does_not_escape_the_policy(compared):
+    case = waiting_case(compared)
+    opinion_on(case)
+    sent = {"case": str(case.id), "condition": "MEL", "certainty": "certain", "management": "biopsy"}
+    client = APIClient()
+    client.force_authenticate(compared.doctor)
+    answer = client.post("/api/v1/reads/", {**sent, "ai_visible": False}, format="json")
+    assert answer.status_code == 201
+    case.refresh_from_db()
+    assert case.second_read_reason == Reason.AI_DIFFERS
+
+
+def test_a_reader_who_changed_their_mind_for_the_ais_disagreed(compared):
+    Clinic.objects.filter(id=compared.clinic.id).update(read_first=True)
+    case = waiting_case(compared)
+    prediction = opinion_on(case)
+    first_opinions.commit(
+        case_id=case.id,
+        reader=compared.doctor,
+        condition=Condition.objects.get(code="MEL"),
+        certainty="probable",
+        management="biopsy",
+    )
+    sign(case, compared.doctor, "NEV", ai_visible=True, prediction=prediction)
+    assert case.second_read_reason == Reason.AI_DIFFERS
+
+
+@pytest.mark.parametrize("left_out", ["no consent", "stopped", "silent"])
+def test_an_ai_that_has_no_say_disagrees_with_nobody(compared, left_out):
+    case = waiting_case(compared)
+    opinion_on(case, silent=left_out == "silent")
+    if left_out == "no consent":
+        Patient.objects.update(ai_consent=Consent.REFUSED)
+    if left_out == "stopped":
+        Clinic.objects.update(ai_stopped_at=timezone.now(), ai_stopped_by=compared.lead, ai_stopped_reason="Odd")
+    sign(case, compared.doctor, "MEL")
+    assert case.state == CaseState.SIGNED
+
+
+@pytest.mark.parametrize(
+    ("comes", "state", "reason"),
+    [
+        ({"probabilities": [["NEV", 0.9], ["MEL", 0.1]]}, CaseState.WAITING, Reason.AI_DIFFERS),
+        ({"probabilities": [["MEL", 0.9], ["NEV", 0.1]]}, CaseState.SIGNED, ""),
+        (FAILED, CaseState.SIGNED, ""),
+    ],
+)
+def test_the_policy_is_asked_again_when_the_ais_opinion_comes_after_the_read(compared, comes, state, reason):
+    case = waiting_case(compared)
+    opinion_on(case, **QUEUED)
+    read = sign(case, compared.doctor, "MEL")
+    assert (case.state, case.second_read_reason) == (CaseState.WAITING, Reason.AI_PENDING)
+    assert reads.ask_again() == 0
+    opinion_on(case, **comes)
+    sweep_predictions()
+    case.refresh_from_db()
+    assert (case.state, case.second_read_reason) == (state, reason)
+    told = Notification.objects.filter(case=case, kind=NotificationKind.REPORT_READY)
+    if state == CaseState.SIGNED:
+        assert case.signed_at == read.signed_at
+        assert [each.person for each in told] == [compared.staff]
+        reads.take_back(read.id, compared.doctor)  # the seconds in which a read is undone are not over
+    assert not told.all().exists()
+
+
+def test_what_another_read_while_the_opinion_was_to_come_is_not_asked_again(compared):
+    case = waiting_case(compared)
+    opinion_on(case, **QUEUED)
+    sign(case, compared.doctor, "MEL")
+    sign(case, compared.lead, "BCC")
+    opinion_on(case)
+    assert reads.ask_again() == 0
+    case.refresh_from_db()
+    assert case.read_stage == ReadStage.ARBITRATION
+
+
+# --- Trainees -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def school(db):
+    """A clinic with two doctors in training, `.doctor` and `.other`, and a lead who is not."""
+    cast = make_clinic("School")
+    cast.other = make_person(cast.clinic, Role.DOCTOR)
+    Membership.objects.filter(user__in=[cast.doctor, cast.other]).update(is_trainee=True)
+    return cast
+
+
+@pytest.mark.parametrize("every_case_twice", [False, True])
+def test_two_trainees_do_not_close_a_case(school, sign_in, every_case_twice):
+    Clinic.objects.update(second_read_all=every_case_twice)
+    case = waiting_case(school)
+    sign(case, school.doctor)
+    assert not next_case.readable_cases(school.other, school.clinic).exists()
+    assert next_case.readable_cases(school.lead, school.clinic).get() == case
+    with pytest.raises(Refused, match="not in training") as refusal:
+        sign(case, school.other)
+    assert refusal.value.code == "in_training"
+    address = reverse("case_detail", args=[case.id])
+    assert "not in training" in sign_in(school.other).get(address).content.decode()
+    sign(case, school.lead, kind=ReadKind.SECOND)
+    assert case.state == CaseState.SIGNED
+
+
+def test_a_trainee_may_read_second_what_a_doctor_has_read(school):
+    Clinic.objects.update(second_read_all=True)
+    another = make_person(school.clinic, Role.DOCTOR)
+    case = waiting_case(school)
+    sign(case, another)
+    assert next_case.readable_cases(school.other, school.clinic).get() == case
+    sign(case, school.other, kind=ReadKind.SECOND)
 
 
 # --- Undo within seconds ------------------------------------------------------------------------------------

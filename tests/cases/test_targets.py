@@ -2,17 +2,21 @@
 
 import threading
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.roles import Role
 from cases.errors import Refused
 from cases.models import Case, Notification, NotificationKind, Reservation, Urgency
+from cases.photo import retakes
 from cases.reading import next_case, reservations
+from cases.record import lifecycle
 from cases.worklist import escalation, saved_views, targets
-from tests.cast import make_clinic, waiting_case
+from tests.cast import make_clinic, make_image, make_person, waiting_case
 
 
 def waits(cast, hours: float, urgency=Urgency.ROUTINE) -> Case:
@@ -71,6 +75,44 @@ def test_doctors_are_told_once_of_what_has_little_time_left_and_of_no_routine_ca
     Case.objects.filter(id=near.id).update(waiting_since=timezone.now() - timedelta(hours=5))
     assert escalation.sweep() == 1
     assert not told.filter(read_at=None).exists()
+
+
+def test_the_time_runs_on_while_staff_take_new_photos(alma):
+    case = waits(alma, 3.5, Urgency.URGENT)
+    asked = retakes.ask(case_id=case.id, by=alma.doctor, request_id=uuid4(), faults=["blurred"])
+    colleague = make_person(alma.clinic, Role.STAFF)
+    case.refresh_from_db()
+    assert targets.time_left(case).is_near
+    assert (escalation.sweep(), escalation.sweep()) == (1, 0)
+    told = Notification.objects.filter(case=case)
+    due = told.filter(kind=NotificationKind.PHOTOS_DUE)
+    assert {each.person for each in due} == {alma.staff, colleague}
+    assert not told.filter(kind=NotificationKind.DUE_SOON).exists()  # no doctor can do anything
+
+    Case.objects.filter(id=case.id).update(waiting_since=timezone.now() - timedelta(hours=5))
+    assert list(targets.overdue(alma.clinic)) == [case]
+    assert (escalation.sweep(), escalation.sweep()) == (1, 0)
+    assert [each.person for each in told.filter(kind=NotificationKind.OVERDUE)] == [alma.lead]
+
+    make_image(case)
+    lifecycle.send(case.id, by=alma.staff)
+    assert not due.filter(read_at=None).exists()
+    asked.refresh_from_db()
+    assert asked.answered_by == alma.staff
+
+
+def test_of_a_routine_case_staff_are_told_when_its_time_is_over(alma):
+    early, late = waits(alma, 60), waits(alma, 80)  # of 72 hours
+    for case in (early, late):
+        retakes.ask(case_id=case.id, by=alma.doctor, request_id=uuid4(), faults=["blurred"])
+    escalation.sweep()
+    assert [each.case for each in Notification.objects.filter(kind=NotificationKind.PHOTOS_DUE)] == [late]
+
+
+def test_the_list_of_photos_wanted_says_how_much_time_is_left(alma, sign_in):
+    case = waits(alma, 6.1, Urgency.URGENT)
+    retakes.ask(case_id=case.id, by=alma.doctor, request_id=uuid4(), faults=["blurred"])
+    assert "2 h over" in sign_in(alma.staff).get(reverse("worklist"), {"tab": "photos"}).content.decode()
 
 
 def test_views_are_kept_replaced_deleted_and_ones_own(alma, sign_in):
