@@ -14,9 +14,8 @@ from django.utils.translation import gettext as _
 from PIL import Image
 
 from cases.jobs import watchdog
-from cases.models import Answer, Case, LesionImage, Prediction, PredictionState, Urgency
-from cases.notifications import telling
-from cases.prediction import queue
+from cases.models import Answer, Case, LesionImage, Prediction, PredictionState
+from cases.prediction import flags, queue
 from cases.prediction.refusals import AI_STOPPED, CONSENT_MISSING, PHOTO_REMOVED, InputRefused
 from inference import registry
 from inference.answers import Answers
@@ -121,12 +120,12 @@ def _store(prediction: Prediction, opinion: Opinion, answers: Answers, *, durati
     """Stores the result if the claim still stands; a late second result is dropped."""
     now = timezone.now()
     raises_flag = opinion.urgent and not prediction.silent
-    case = Case.objects.filter(id=prediction.image.case_id)
     # One statement is whole by itself; only a flag needs more than one.
     with transaction.atomic() if raises_flag else nullcontext():
         if raises_flag:
-            # Case before prediction, as everywhere: the other order would be a deadlock with one who changes answers.
-            case.select_for_update().get()
+            # Case before prediction, as everywhere: the other order would be a deadlock with one who changes answers,
+            # and a reader who signs meanwhile signs before it or after it.
+            case = Case.objects.select_for_update().get(id=prediction.image.case_id)
         stored = Prediction.every.filter(
             id=prediction.id, claim_token=prediction.claim_token, state=PredictionState.RUNNING
         ).update(
@@ -150,9 +149,7 @@ def _store(prediction: Prediction, opinion: Opinion, answers: Answers, *, durati
             embedding=opinion.embedding.astype(np.float16).tobytes(),
         )
         if stored and raises_flag:
-            # Raises only: a later calm opinion does not take a flag back from a waiting case.
-            case.update(flagged_by_ai=True, urgency=Urgency.URGENT)
-            telling.urgent_case(case.get())
+            flags.said_urgent(case, prediction.model_version)
     if stored:
         log.info("prediction_done", prediction=str(prediction.id), ms=duration_ms, attempts=prediction.attempts)
     return bool(stored)
