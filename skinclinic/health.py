@@ -16,8 +16,7 @@ from django.views.decorators.http import require_safe
 
 from cases.jobs import heartbeat
 from cases.prediction import queue
-from inference import registry
-from inference.bundle import SPEC_FILE
+from inference import known, registry
 
 LEAST_FREE_BYTES = 500 * 1024 * 1024
 LONGEST_HEARTBEAT_AGE = timedelta(seconds=60)
@@ -78,9 +77,9 @@ def _broker() -> bool:
 
 
 def _model() -> bool:
-    """A model is active, and its bundle is where the workers look for it."""
+    """A model is active, and its bundle is whole where the workers look for it."""
     try:
-        return (registry.folder(registry.active()) / SPEC_FILE).is_file()
+        return known.is_whole(registry.active())
     except registry.NoActiveModel:
         return False
 

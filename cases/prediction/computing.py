@@ -16,7 +16,14 @@ from PIL import Image
 from cases.jobs import watchdog
 from cases.models import Answer, Case, LesionImage, Prediction, PredictionState
 from cases.prediction import flags, queue
-from cases.prediction.refusals import AI_STOPPED, CONSENT_MISSING, PHOTO_REMOVED, InputRefused
+from cases.prediction.refusals import (
+    AI_STOPPED,
+    CONSENT_MISSING,
+    MODEL_NOT_LOADED,
+    PHOTO_REMOVED,
+    InputRefused,
+    ModelNotLoaded,
+)
 from inference import registry
 from inference.answers import Answers
 from inference.bundle import BundleError
@@ -46,6 +53,12 @@ def _carry_out(prediction: Prediction) -> bool:
     except InputRefused as refusal:
         _finish(prediction, PredictionState.REJECTED, reason=str(refusal))
         return True
+    except ModelNotLoaded as error:
+        log.error("model_not_loaded", prediction=str(prediction.id), attempts=prediction.attempts, error=str(error))
+        if prediction.attempts >= settings.PREDICTION_MAX_ATTEMPTS:
+            _finish(prediction, PredictionState.FAILED, reason=str(MODEL_NOT_LOADED))
+        # Else the row stays claimed: the bundle may be back by the time that the lease has run out.
+        return True
     except Exception:
         _finish(
             prediction,
@@ -71,7 +84,8 @@ def _compute(prediction: Prediction) -> tuple[Opinion, Answers]:
     """The model's opinion; no transaction is open.
 
     Raises:
-        InputRefused: consent was taken back, the photo was removed or cannot be read, the model is gone.
+        InputRefused: consent was taken back, the photo was removed or cannot be read.
+        ModelNotLoaded: the bundle is away or damaged.
     """
     image = prediction.image
     if not image.case.lesion.patient.allows_ai:
@@ -84,7 +98,7 @@ def _compute(prediction: Prediction) -> tuple[Opinion, Answers]:
     try:
         engine = registry.engine(prediction.model_version)
     except BundleError as error:
-        raise InputRefused(_("The model cannot be loaded: %(why)s") % {"why": error}) from error
+        raise ModelNotLoaded(str(error)) from error
     coverage = image.case.clinic.answer_set_coverage
     return engine.classify(_picture(image), answers, coverage), answers
 
