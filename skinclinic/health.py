@@ -58,11 +58,20 @@ def parts() -> dict[str, bool]:
 
 
 def _database() -> bool:
+    """Whether it answers, known within seconds.
+
+    PostgreSQL is asked over a new connection, for which there is a limit (settings.py); one that this thread has kept
+    may wait without an end for a server that takes what is sent and says nothing.
+    """
+    asked = connection.copy() if connection.vendor == "postgresql" else connection
     try:
-        with connection.cursor() as cursor:
+        with asked.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError:
         return False
+    finally:
+        if asked is not connection:
+            asked.close()
     return True
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
-from django.db import OperationalError, connection
+from django.db import OperationalError, connections
 from django.utils import timezone
 
 from cases.jobs import heartbeat
@@ -71,10 +71,10 @@ def test_all_is_well(well, client):
 
 
 def test_without_a_database(well, client, monkeypatch):
-    def gone() -> None:
+    def gone(_connection) -> None:
         raise OperationalError("server closed the connection unexpectedly")
 
-    monkeypatch.setattr(connection, "cursor", gone)
+    monkeypatch.setattr(type(connections["default"]), "cursor", gone)
     assert ill(client) == {"database", "model", "queue"}
     assert client.get("/healthz").status_code == 200
 
