@@ -20,7 +20,9 @@ from cases.prediction.refusals import (
     AI_STOPPED,
     CONSENT_MISSING,
     MODEL_NOT_LOADED,
+    PHOTO_FILE_MISSING,
     PHOTO_REMOVED,
+    PHOTO_UNREADABLE,
     InputRefused,
     ModelNotLoaded,
 )
@@ -114,14 +116,14 @@ def _picture(image: LesionImage) -> Image.Image:
         with image.derivative.open("rb") as file:
             content = io.BytesIO(file.read())
     except FileNotFoundError as error:
-        raise InputRefused(_("The photo's file is missing. Add the photo again.")) from error
+        raise InputRefused(PHOTO_FILE_MISSING) from error
     try:
         with Image.open(content) as picture:
             picture.load()
             return picture
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         # Pillow's decoders raise any of these for a damaged file.
-        raise InputRefused(_("The photo cannot be read. Take it again.")) from error
+        raise InputRefused(PHOTO_UNREADABLE) from error
 
 
 def _finish(prediction: Prediction, state: PredictionState, *, reason: str) -> None:
