@@ -27,7 +27,8 @@ from cases.jobs import leases
 from cases.models import KeptAnswer
 
 KEPT = timedelta(hours=24)
-# Longer than a web server lets a request run (gunicorn.conf.py).
+# Far longer than the work under a key takes, and no limit to it: nothing ends a request that hangs in one of gunicorn's
+# threads. Work that outlasts it may be done by the next try too, then for a record under the same id.
 LEASE = timedelta(seconds=90)
 LONGEST_KEY = 255
 

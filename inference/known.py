@@ -1,5 +1,6 @@
 """What is known of a registered model: its held-out figures, its bundle, its card."""
 
+import time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,39 @@ def bundle_of(version: ModelVersion) -> Bundle | None:
         return _bundle(registry.folder(version), version.sha256)
     except BundleError:
         return None
+
+
+# What was found of each folder and hash: how the files looked, whether they are the bundle, and when they were read.
+_checked: dict[tuple[Path, str], tuple[frozenset[tuple[str, int, int, int]], bool, float]] = {}
+_CHECKED_AGAIN_AFTER = 60.0  # seconds; only what was not whole
+
+
+def is_whole(version: ModelVersion) -> bool:
+    """Whether this machine holds the bundle of `version` as it was registered: a worker could load it now.
+
+    For who asks every few seconds. The files are read when one looks different than before, and what was not whole is
+    after a minute, since a disk that failed to read looks as it did.
+    """
+    folder = registry.folder(version)
+    try:
+        looks = _looks(folder)
+    except OSError:
+        return False
+    before, whole, at = _checked.get((folder, version.sha256), (frozenset(), False, 0.0))
+    if before == looks and (whole or time.monotonic() - at < _CHECKED_AGAIN_AFTER):
+        return whole
+    try:
+        whole = Bundle.load(folder).sha256 == version.sha256
+    except BundleError:
+        whole = False
+    _checked[folder, version.sha256] = (looks, whole, time.monotonic())
+    return whole
+
+
+def _looks(folder: Path) -> frozenset[tuple[str, int, int, int]]:
+    """Name, size, time of change and inode of each file."""
+    found = ((path.name, path.stat()) for path in folder.iterdir())
+    return frozenset((name, seen.st_size, seen.st_mtime_ns, seen.st_ino) for name, seen in found)
 
 
 def card_of(bundle: Bundle) -> str:

@@ -1,7 +1,8 @@
 """Which model versions exist, which one is active, and the loaded engine of each. promotion.py changes their state."""
 
+import ctypes
 import shutil
-from functools import lru_cache
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -90,9 +91,11 @@ def folder(version: ModelVersion) -> Path:
     return settings.BASE_DIR / version.path
 
 
-# The active version, the shadow, one that re-scores old cases, and the one that was active a moment ago.
-@lru_cache(maxsize=4)
-def _engine(path: Path, sha256: str) -> Engine:
+# A loaded network is 45 MB of a worker.
+_engines: dict[tuple[Path, str], Engine] = {}
+
+
+def _load(path: Path, sha256: str) -> Engine:
     bundle = Bundle.load(path)
     if bundle.sha256 != sha256:
         raise BundleError(f"The bundle in {path.name} is not the one that was registered.")
@@ -100,9 +103,31 @@ def _engine(path: Path, sha256: str) -> Engine:
 
 
 def engine(version: ModelVersion) -> Engine:
-    """The engine of `version`, loaded once a process.
+    """The engine of `version`, which this process keeps once it is loaded.
+
+    Before another one is loaded, those of versions that are neither active nor the shadow are let go: one that was
+    active a moment ago, or that has scored old cases again.
 
     Raises:
         BundleError: the bundle is missing, broken, or not the one that was registered.
     """
-    return _engine(folder(version), version.sha256)
+    wanted = _bundle_of(version)
+    found = _engines.get(wanted)
+    if found is None:
+        kept = {_bundle_of(each) for each in at_work().values()}
+        for other in [each for each in _engines if each not in kept]:
+            _engines.pop(other, None)
+        found = _engines[wanted] = _load(*wanted)
+        _give_memory_back()
+    return found
+
+
+def _bundle_of(version: ModelVersion) -> tuple[Path, str]:
+    return folder(version), version.sha256
+
+
+def _give_memory_back() -> None:
+    """Loading a network takes 40 MB more than it keeps, and the C library would hold on to them for good."""
+    # Another C library than glibc has no such call, or needs none.
+    with suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

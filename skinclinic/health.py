@@ -16,8 +16,7 @@ from django.views.decorators.http import require_safe
 
 from cases.jobs import heartbeat
 from cases.prediction import queue
-from inference import registry
-from inference.bundle import SPEC_FILE
+from inference import known, registry
 
 LEAST_FREE_BYTES = 500 * 1024 * 1024
 LONGEST_HEARTBEAT_AGE = timedelta(seconds=60)
@@ -59,11 +58,20 @@ def parts() -> dict[str, bool]:
 
 
 def _database() -> bool:
+    """Whether it answers, known within seconds.
+
+    PostgreSQL is asked over a new connection, for which there is a limit (settings.py); one that this thread has kept
+    may wait without an end for a server that takes what is sent and says nothing.
+    """
+    asked = connection.copy() if connection.vendor == "postgresql" else connection
     try:
-        with connection.cursor() as cursor:
+        with asked.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError:
         return False
+    finally:
+        if asked is not connection:
+            asked.close()
     return True
 
 
@@ -78,9 +86,9 @@ def _broker() -> bool:
 
 
 def _model() -> bool:
-    """A model is active, and its bundle is where the workers look for it."""
+    """A model is active, and its bundle is whole where the workers look for it."""
     try:
-        return (registry.folder(registry.active()) / SPEC_FILE).is_file()
+        return known.is_whole(registry.active())
     except registry.NoActiveModel:
         return False
 

@@ -129,8 +129,19 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Races are tested with real threads, and SQLite locks an in-memory database in ways that a file does not.
     DATABASES["default"]["TEST"] = {"NAME": str(VAR / "test.sqlite3")}
 else:
-    # To compile a plan takes a second of its own and pays off on no page. What DATABASE_URL says comes first.
-    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c jit=off")
+    # What DATABASE_URL says comes first.
+    DATABASES["default"]["OPTIONS"] = {
+        # To compile a plan takes a second of its own and pays off on no page.
+        "options": "-c jit=off",
+        # A server that has vanished (a machine without power, a cut line) must not hold a thread for ever: seconds to
+        # connect, then until an answer that waits for it is given up. Over a socket file these say nothing.
+        "connect_timeout": 3,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,  # milliseconds
+        **DATABASES["default"].get("OPTIONS", {}),
+    }
 # On SQLite too: a new connection reads the whole schema, and the last one that is closed rewrites the log.
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True

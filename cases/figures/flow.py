@@ -18,10 +18,10 @@ from accounts.models import Clinic
 from cases.figures.evidence import Timed, said_since
 from cases.figures.figure import Chart, Figure, Hours, Row, Series, ids, shares
 from cases.figures.scope import Scope
-from cases.models import CaseState, PhotoFault, PhotoRequest, Urgency
+from cases.models import CaseState, PhotoFault, PhotoRequest, PredictionState, Urgency
 from cases.models.case import UNREAD_STATES
-from cases.models.prediction import UNUSABLE
 from cases.pixels.remarks import SENTENCES
+from cases.prediction.refusals import photo_to_blame
 from cases.worklist import targets
 from inference.statistics import Share
 
@@ -193,9 +193,9 @@ def rejections(scope: Scope) -> Figure:
     Its rows are a photo with codes each, and one row without a photo, which says how many photos there are.
     """
     photos = scope.photos().order_by()
-    unusable = scope.predictions().filter(UNUSABLE, queued_at__gte=said_since(scope.span[0])).order_by()
+    unusable = scope.predictions().filter(photo_to_blame(), queued_at__gte=said_since(scope.span[0])).order_by()
     nobody = Value(None, output_field=UUIDField())
-    codes = Choice(When(strange=True, then=Value('["strange"]')), default=Value('["refused"]'))
+    codes = Choice(When(state=PredictionState.DONE, then=Value('["strange"]')), default=Value('["refused"]'))
     rows = (
         photos.exclude(quality_remarks=[])
         .values_list("case_id", "id", Cast("quality_remarks", TextField()))

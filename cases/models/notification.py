@@ -13,6 +13,7 @@ class NotificationKind(models.TextChoices):
     URGENT_WAITING = "urgent_waiting", _("An urgent case is waiting")
     DUE_SOON = "due_soon", _("A case has little time left")
     OVERDUE = "overdue", _("A case has waited too long")
+    FLAGGED_LATE = "flagged_late", _("The AI flags a case that was signed before")
     PHOTOS_WANTED = "photos_wanted", _("Better photos are wanted")
     PHOTOS_DUE = "photos_due", _("New photos are still missing")
     REPORT_READY = "report_ready", _("A report is ready")

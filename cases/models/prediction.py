@@ -21,7 +21,8 @@ class PredictionState(models.TextChoices):
 # As a filter and as a property; tests hold both equal.
 PENDING_STATES = (PredictionState.QUEUED, PredictionState.RUNNING)
 REFUSED_STATES = (PredictionState.REJECTED, PredictionState.FAILED)
-# Where the photo is to blame: no lesion to be seen, or not to be read.
+# Of no use to a reader: no lesion to be seen, or refused for whatever reason. An index finds these few; for which of
+# them the photo is to blame, cases/prediction/refusals.py knows.
 UNUSABLE = models.Q(state=PredictionState.DONE, strange=True) | models.Q(state=PredictionState.REJECTED)
 
 
@@ -117,7 +118,7 @@ class Prediction(models.Model):
             ),
             # For what ended of late (skinclinic/metrics.py).
             models.Index(fields=["finished_at"], name="prediction_finished"),
-            # The few that a photo is to blame for, for the figures.
+            # UNUSABLE, for the figures.
             models.Index(
                 fields=["queued_at"],
                 name="prediction_unusable",

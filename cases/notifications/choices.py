@@ -25,6 +25,8 @@ AUDIENCES: dict[str, Audience] = {
     NotificationKind.PHOTOS_WANTED: Audience(Capability.LOG_CASES, by_mail=True),
     NotificationKind.PHOTOS_DUE: Audience(Capability.LOG_CASES, by_mail=True),
     NotificationKind.REPORT_READY: Audience(Capability.LOG_CASES, by_mail=False),
+    # And of a signed case those who look at such cases again.
+    NotificationKind.FLAGGED_LATE: Audience(Capability.SIGN_READS, by_mail=True),
     # Somebody may have printed or sent the former one.
     NotificationKind.REPORT_AMENDED: Audience(Capability.LOG_CASES, by_mail=True),
     NotificationKind.ARBITRATION: Audience(Capability.ARBITRATE, by_mail=True),

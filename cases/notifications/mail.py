@@ -122,6 +122,7 @@ def _sentence(kind: str) -> str:
         NotificationKind.URGENT_WAITING: _("An urgent case is waiting in skinclinic"),
         NotificationKind.DUE_SOON: _("A case has little time left in skinclinic"),
         NotificationKind.OVERDUE: _("A case has waited too long in skinclinic"),
+        NotificationKind.FLAGGED_LATE: _("The AI flags a case that was signed before in skinclinic"),
         NotificationKind.PHOTOS_WANTED: _("Better photos are wanted in skinclinic"),
         NotificationKind.PHOTOS_DUE: _("New photos are still missing in skinclinic"),
         NotificationKind.REPORT_READY: _("A report is ready in skinclinic"),

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Membership, User
-from accounts.roles import Role, roles_with
+from accounts.roles import Capability, Role, roles_with
 from cases.jobs import broker
 from cases.models import Case, CaseState, MailState, Notification, NotificationKind, Read, ReadKind, ReadStage, Urgency
 from cases.notifications.choices import AUDIENCES, with_choices
@@ -102,6 +102,20 @@ def read_taken_back(case: Case, read: Read) -> None:
         retract(kind, case, read.pk)
 
 
+def flagged_after_signing(case: Case, version: ModelVersion) -> None:
+    """Tells whoever signed `case`, and those who look at signed cases again, what `version` says of it only now."""
+    signed = User.objects.filter(id__in=case.reads.values("reader"))
+    leads = _holding(Capability.RESCORE_CASES, case.clinic_id)
+    people = {*_still_here(signed, case), *leads}
+    notify(NotificationKind.FLAGGED_LATE, case=case, people=people, occasion=version.pk)
+
+
+def not_signed_after_all(case: Case, versions: Iterable[UUID]) -> None:
+    """The signature was taken back: `versions` did not flag a signed case."""
+    for version_id in versions:
+        retract(NotificationKind.FLAGGED_LATE, case, version_id)
+
+
 def settle(kind: NotificationKind, case: Case) -> None:
     """Somebody has dealt with it: nobody's bell counts it any more, and mails that wait are not sent."""
     ours = Notification.objects.filter(case=case, kind=kind)
@@ -133,7 +147,11 @@ def _desk(case: Case) -> list[User]:
 
 def _holders(kind: str, clinic_id: UUID | None) -> list[User]:
     """The people, no integrations, whose role in the clinic (None: in any) makes `kind` their business."""
-    roles = [role for role in roles_with(AUDIENCES[kind].capability) if role != Role.INTEGRATION]
+    return _holding(AUDIENCES[kind].capability, clinic_id)
+
+
+def _holding(capability: Capability, clinic_id: UUID | None) -> list[User]:
+    roles = [role for role in roles_with(capability) if role != Role.INTEGRATION]
     held = Membership.objects.filter(role__in=roles)
     if clinic_id:
         held = held.filter(clinic=clinic_id)

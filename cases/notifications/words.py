@@ -15,6 +15,7 @@ ICONS = {
     NotificationKind.URGENT_WAITING: "mark-urgent",
     NotificationKind.DUE_SOON: "clock",
     NotificationKind.OVERDUE: "hourglass",
+    NotificationKind.FLAGGED_LATE: "mark-urgent",
     NotificationKind.PHOTOS_WANTED: "camera",
     NotificationKind.PHOTOS_DUE: "camera",
     NotificationKind.REPORT_READY: "file-text",

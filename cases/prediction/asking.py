@@ -50,8 +50,9 @@ def _is_allowed(case: Case) -> bool:
 
 
 def request(image: LesionImage) -> Prediction | None:
-    """Queues a prediction of `image` by the active model; call it in the transaction that creates the photo.
+    """Queues a prediction of `image`, of which the active model may have been asked before.
 
+    Call it in the transaction of what allows or wants it; for a photo that is just being added `request_first` does.
     Returns None where the patient has not granted AI use, the clinic has stopped the AI, or no model is active.
     """
     if not _is_allowed(image.case):

@@ -18,11 +18,16 @@ _REST = 300
 
 
 def without_prediction() -> QuerySet[LesionImage]:
-    """Standing photos of open cases whose patients consent, of which no model was ever asked in the open."""
+    """Standing photos of open cases whose patients consent, in clinics that have not stopped the AI, of which no model
+    was ever asked in the open.
+
+    All that `asking.request` asks of a case stands here: what it refuses would take the place of others in each batch.
+    """
     return LesionImage.objects.filter(
         ~Exists(Prediction.objects.filter(image=OuterRef("pk"))),
         removed_at__isnull=True,
         case__state__in=OPEN_STATES,
+        case__clinic__ai_stopped_at__isnull=True,
         case__lesion__patient__ai_consent=Consent.GRANTED,
     )
 

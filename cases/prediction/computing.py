@@ -14,10 +14,18 @@ from django.utils.translation import gettext as _
 from PIL import Image
 
 from cases.jobs import watchdog
-from cases.models import Answer, Case, LesionImage, Prediction, PredictionState, Urgency
-from cases.notifications import telling
-from cases.prediction import queue
-from cases.prediction.refusals import AI_STOPPED, CONSENT_MISSING, PHOTO_REMOVED, InputRefused
+from cases.models import Answer, Case, LesionImage, Prediction, PredictionState
+from cases.prediction import flags, queue
+from cases.prediction.refusals import (
+    AI_STOPPED,
+    CONSENT_MISSING,
+    MODEL_NOT_LOADED,
+    PHOTO_FILE_MISSING,
+    PHOTO_REMOVED,
+    PHOTO_UNREADABLE,
+    InputRefused,
+    ModelNotLoaded,
+)
 from inference import registry
 from inference.answers import Answers
 from inference.bundle import BundleError
@@ -47,6 +55,12 @@ def _carry_out(prediction: Prediction) -> bool:
     except InputRefused as refusal:
         _finish(prediction, PredictionState.REJECTED, reason=str(refusal))
         return True
+    except ModelNotLoaded as error:
+        log.error("model_not_loaded", prediction=str(prediction.id), attempts=prediction.attempts, error=str(error))
+        if prediction.attempts >= settings.PREDICTION_MAX_ATTEMPTS:
+            _finish(prediction, PredictionState.FAILED, reason=str(MODEL_NOT_LOADED))
+        # Else the row stays claimed: the bundle may be back by the time that the lease has run out.
+        return True
     except Exception:
         _finish(
             prediction,
@@ -72,7 +86,8 @@ def _compute(prediction: Prediction) -> tuple[Opinion, Answers]:
     """The model's opinion; no transaction is open.
 
     Raises:
-        InputRefused: consent was taken back, the photo was removed or cannot be read, the model is gone.
+        InputRefused: consent was taken back, the photo was removed or cannot be read.
+        ModelNotLoaded: the bundle is away or damaged.
     """
     image = prediction.image
     if not image.case.lesion.patient.allows_ai:
@@ -85,7 +100,7 @@ def _compute(prediction: Prediction) -> tuple[Opinion, Answers]:
     try:
         engine = registry.engine(prediction.model_version)
     except BundleError as error:
-        raise InputRefused(_("The model cannot be loaded: %(why)s") % {"why": error}) from error
+        raise ModelNotLoaded(str(error)) from error
     coverage = image.case.clinic.answer_set_coverage
     return engine.classify(_picture(image), answers, coverage), answers
 
@@ -101,14 +116,14 @@ def _picture(image: LesionImage) -> Image.Image:
         with image.derivative.open("rb") as file:
             content = io.BytesIO(file.read())
     except FileNotFoundError as error:
-        raise InputRefused(_("The photo's file is missing. Add the photo again.")) from error
+        raise InputRefused(PHOTO_FILE_MISSING) from error
     try:
         with Image.open(content) as picture:
             picture.load()
             return picture
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         # Pillow's decoders raise any of these for a damaged file.
-        raise InputRefused(_("The photo cannot be read. Take it again.")) from error
+        raise InputRefused(PHOTO_UNREADABLE) from error
 
 
 def _finish(prediction: Prediction, state: PredictionState, *, reason: str) -> None:
@@ -124,7 +139,8 @@ def _store(prediction: Prediction, opinion: Opinion, answers: Answers, *, durati
     # One statement is whole by itself; only a flag needs more than one.
     with transaction.atomic() if raises_flag else nullcontext():
         if raises_flag:
-            # Case before prediction, as everywhere: the other order would be a deadlock with one who changes answers.
+            # Case before prediction, as everywhere: the other order would be a deadlock with one who changes answers,
+            # and a reader who signs meanwhile signs before it or after it.
             case = Case.objects.select_for_update().get(id=prediction.image.case_id)
         stored = Prediction.every.filter(
             id=prediction.id, claim_token=prediction.claim_token, state=PredictionState.RUNNING
@@ -149,11 +165,7 @@ def _store(prediction: Prediction, opinion: Opinion, answers: Answers, *, durati
             embedding=opinion.embedding.astype(np.float16).tobytes(),
         )
         if stored and raises_flag:
-            # Raises only: a later calm opinion does not take a flag back from a waiting case.
-            case.flagged_by_ai, case.urgency = True, Urgency.URGENT
-            # Not `update`: who and what changed a case's urgency is in the audit log, the AI as well.
-            case.save(update_fields=["flagged_by_ai", "urgency"])
-            telling.urgent_case(case)
+            flags.said_urgent(case, prediction.model_version)
     if stored:
         log.info("prediction_done", prediction=str(prediction.id), ms=duration_ms, attempts=prediction.attempts)
     return bool(stored)

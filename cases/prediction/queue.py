@@ -117,7 +117,8 @@ def _give_up(now: datetime) -> int:
     """Ends those that have taken their workers with them at every attempt."""
     given_up = Prediction.every.filter(_orphaned(now), attempts__gte=settings.PREDICTION_MAX_ATTEMPTS).update(
         state=PredictionState.FAILED,
-        reason=_("The computation stopped three times without a result. Press Retry, or take the photo again."),
+        reason=_("The computation stopped %(times)s times without a result. Press Retry, or take the photo again.")
+        % {"times": settings.PREDICTION_MAX_ATTEMPTS},
         finished_at=now,
         claim_token=None,
         lease_until=None,

@@ -14,6 +14,7 @@ import structlog
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import Clinic
 from cases.jobs import broker, leases
@@ -76,7 +77,10 @@ def work(job_id: UUID, seconds: float = STRETCH_SECONDS) -> int:
     try:
         registry.engine(job.model_version)
     except BundleError as error:
-        _end(mine, RescoringState.FAILED, reason=str(error)[:300])
+        # The error names folders of this machine, which are for the log.
+        log.error("model_not_loaded", rescoring=str(job.id), error=str(error))
+        reason = _("The model cannot be loaded. Start it again; if it fails again, tell your administrator.")
+        _end(mine, RescoringState.FAILED, reason=reason)
         return 0
     until, looked_at = time.monotonic() + seconds, 0
     while time.monotonic() < until and not a_patient_waits():

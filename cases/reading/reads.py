@@ -30,6 +30,7 @@ from cases.models import (
     TakenBack,
 )
 from cases.notifications import telling
+from cases.prediction import flags
 from cases.reading import drafts, first_opinions, reservations, second_reads
 
 READABLE_STATES = (CaseState.WAITING, CaseState.SIGNED)
@@ -101,7 +102,7 @@ def discharge_needs_a_second_look(case: Case, condition: Condition, management: 
 
     Doors ask once more before they sign such a read: a missed melanoma is the worst that can happen here.
     """
-    return management == Management.DISCHARGE and (bool(condition.malignant) or case.flagged_by_ai)
+    return management == Management.DISCHARGE and (bool(condition.malignant) or flags.is_urgent_to_the_ai(case))
 
 
 @transaction.atomic
@@ -316,6 +317,7 @@ def take_back(read_id: UUID, reader: User) -> Read:
         if read.kind == ReadKind.FIRST:
             case.second_read_reason = ""
         case.save(update_fields=["state", "signed_at", "read_stage", "second_read_reason"])
+        flags.reopened(case)
     drafts.put_back(read)
     return read
 

@@ -9,8 +9,9 @@ from django.db.models import Exists, F, OuterRef, Prefetch, QuerySet, Subquery
 
 from accounts.models import Clinic, User
 from cases import access
-from cases.models import Case, CaseState, Consent, Prediction, PredictionState
+from cases.models import Case, CaseState, Consent, NotificationKind, Prediction, PredictionState
 from cases.models.rescoring import Rescoring, SecondLook
+from cases.notifications import telling
 from cases.numbers import Number
 from cases.prediction import opinions
 from cases.prediction.rescoring import unscored
@@ -118,8 +119,9 @@ def _row(case: Any, names: dict[str, str]) -> Flagged:
 
 
 def look_at(case: Case, version: ModelVersion, by: User) -> SecondLook:
-    """Ticks a case off; whoever did so first stays named."""
+    """Ticks a case off; whoever did so first stays named, and nobody need be told of it any more."""
     look, _created = SecondLook.objects.get_or_create(case=case, model_version=version, defaults={"by": by})
+    telling.settle(NotificationKind.FLAGGED_LATE, case)
     return look
 
 

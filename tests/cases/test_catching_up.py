@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 
 from cases.errors import Refused
-from cases.models import LesionImage, Prediction, PredictionState
-from cases.prediction import asking, catching_up
+from cases.models import LesionImage, Prediction, PredictionState, Urgency
+from cases.prediction import asking, catching_up, switch
 from cases.record import lifecycle
 from inference.models import ModelState, ModelVersion
 from tests.cases.models import registered_model
@@ -51,6 +51,20 @@ def test_more_than_a_batch_is_taken_in_several_sweeps(alma, monkeypatch):
         waiting_case(alma)
     registered_model()
     assert [catching_up.sweep() for _time in range(3)] == [2, 1, 0]
+
+
+def test_a_clinic_that_stopped_the_ai_takes_no_place_in_a_batch(alma, brno, monkeypatch):
+    monkeypatch.setattr(catching_up, "BATCH", 2)
+    for _number in range(3):
+        waiting_case(alma, requested_urgency=Urgency.URGENT)
+    switch.stop(alma.clinic.id, alma.lead, "Its scores look wrong.")
+    other = waiting_case(brno)
+    registered_model()
+    assert catching_up.sweep() == 1
+    assert Prediction.objects.get().image.case == other
+    # What the clinic's own photos missed is asked for when it starts the AI again.
+    switch.start(alma.clinic.id, alma.lead)
+    assert Prediction.objects.count() == 4
 
 
 @pytest.mark.django_db(transaction=True)

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from accounts.models import User
 from cases.figures import agreement, dashboard, drift, flow, influence
 from cases.figures import outcomes as by_biopsy
 from cases.figures.figure import Estimate, csv_row, in_text
 from cases.figures.scope import Scope
-from cases.models import Case, CaseState, Condition, FirstOpinion, PhotoRequest, Read
+from cases.models import Case, CaseState, Condition, FirstOpinion, PhotoRequest, PredictionState, Read
+from cases.prediction import refusals
 from cases.reading import drafts, reservations
 from cases.record import outcomes
 from cases.vocabulary import conditions
@@ -197,6 +198,30 @@ def test_groups_and_photos(alma):
     assert agreement.by_age(scope).row("75").values[0] == Share(0, 1)
     assert flow.rejections(scope).row("blurred").values == (Share(1, 2),)
     assert behind(scope, flow.wanted(scope), "dark") == {old}
+
+
+def test_a_photo_is_to_blame_only_for_what_is_wrong_with_it(alma):
+    refused = {"state": PredictionState.REJECTED, "finished_at": timezone.now(), "probabilities": None}
+    reasons = (
+        refusals.PHOTO_UNREADABLE,
+        refusals.PHOTO_FILE_MISSING,
+        refusals.CONSENT_MISSING,
+        refusals.AI_STOPPED,
+        refusals.PHOTO_REMOVED,
+        "The model cannot be loaded: There is no model bundle in bundles/x.",  # as it was stored once
+    )
+    unreadable, missing, *_others = cases = [judged(alma) for _reason in reasons]
+    for case, reason in zip(cases, reasons, strict=True):
+        predict(case.images.get(), strange=True, reason=str(reason), **refused)  # strange, when it was asked before
+    strange = judged(alma)
+    predict(strange.images.get(), strange=True)
+    scope = scope_of(alma)
+    with translation.override("de"):
+        figure = flow.rejections(scope)
+    assert figure.row("refused").values == (Share(2, 7),)
+    assert behind(scope, figure, "refused") == {unreadable, missing}
+    assert figure.row("strange").values == (Share(1, 7),)
+    assert behind(scope, figure, "strange") == {strange}
 
 
 def test_drift_beside_what_the_model_learnt_from(alma):

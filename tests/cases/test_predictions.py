@@ -339,14 +339,34 @@ def test_consent_that_went_unnoticed_is_asked_again_before_computing(prediction,
     assert not engine.seen
 
 
-def test_a_missing_bundle_is_a_readable_reason(prediction, monkeypatch):
-    def gone(version: ModelVersion) -> None:
-        raise BundleError("There is no model bundle in bundles/x.")
+def away(version: ModelVersion) -> None:
+    raise BundleError("There is no model bundle in /srv/bundles/x.")
 
-    monkeypatch.setattr(registry, "engine", gone)
-    computing.run(prediction.id)
-    assert fresh(prediction).state == REJECTED
-    assert fresh(prediction).reason == "The model cannot be loaded: There is no model bundle in bundles/x."
+
+def test_a_bundle_that_is_away_for_a_moment_costs_an_attempt(prediction, monkeypatch, sent):
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "engine", away)
+        assert computing.run(prediction.id)
+    assert (fresh(prediction).state, fresh(prediction).attempts) == (RUNNING, 1)
+    expire(prediction)
+    queue.sweep()
+    assert (str(prediction.id), "routine") in sent
+    assert computing.run(prediction.id)
+    assert (fresh(prediction).state, fresh(prediction).attempts) == (DONE, 2)
+
+
+def test_a_bundle_that_stays_away_fails_with_a_remedy_and_without_a_path(prediction, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "engine", away)
+        for _attempt in range(3):
+            assert computing.run(prediction.id)
+            expire(prediction)
+    failed = fresh(prediction)
+    assert (failed.state, failed.attempts, failed.claim_token) == (FAILED, 3, None)
+    assert failed.reason == "The model cannot be loaded. Press Retry; if it fails again, tell your administrator."
+    assert asking.retry(prediction)
+    assert computing.run(prediction.id)
+    assert fresh(prediction).state == DONE
 
 
 @pytest.mark.parametrize("content", [b"", b"poison", b"\xff\xd8\xff\xe0\0\x10JFIF", photo()[:5000]])

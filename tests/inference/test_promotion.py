@@ -159,9 +159,34 @@ def test_a_promotion_takes_effect_in_a_running_worker(first, settings, tmp_path,
         promotion.promote(f"small-{number}", force=True, **WHO)
         assert registry.engine(registry.active()).bundle.name == f"small-{number}"
     kept = registry.engine(registry.active())
+    assert registry.engine(registry.active()) is kept
     promotion.rollback(**WHO)
     assert registry.engine(registry.active()).bundle.name == "small-1"
-    assert registry.engine(ModelVersion.objects.get(name="small-2")) is kept
+
+
+def test_a_worker_keeps_the_engines_of_the_active_model_and_the_shadow_alone(first, settings, tmp_path, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(registry, "_engines", {})
+    settings.BUNDLE_ROOT = tmp_path / "bundles"
+    versions = [
+        registry.register(small_bundle.write(tmp_path / str(number), seed=number, name=f"small-{number}"))
+        for number in range(4)
+    ]
+    promotion.promote("small-0", force=True, **WHO)
+    ModelVersion.objects.filter(name="small-1").update(state=ModelState.SHADOW)
+
+    def loaded() -> set[str]:
+        return {engine.bundle.name for engine in registry._engines.values()}
+
+    active, shadow, third = (registry.engine(version) for version in versions[:3])
+    assert loaded() == {"small-0", "small-1", "small-2"}
+    registry.engine(versions[3])  # as when old cases are scored again
+    assert loaded() == {"small-0", "small-1", "small-3"}
+    assert (registry.engine(versions[0]), registry.engine(versions[1])) == (active, shadow)
+    assert registry.engine(versions[2]) is not third
+    promotion.promote("small-3", force=True, **WHO)
+    registry.engine(registry.active())
+    assert loaded() == {"small-1", "small-3"}
 
 
 # --- Back ------------------------------------------------------------------------------------------------------

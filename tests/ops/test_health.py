@@ -1,22 +1,26 @@
 """/readyz says of each part that it is not well when it is not, and /healthz asks none of them."""
 
+import os
 import shutil
 from collections import namedtuple
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.cache import cache
-from django.db import OperationalError, connection
+from django.db import OperationalError, connections
 from django.utils import timezone
 
 from cases.jobs import heartbeat
 from cases.models import Prediction, PredictionState
+from inference import known, registry
+from inference.bundle import Bundle, BundleError
 from inference.models import ModelState, ModelVersion
 from skinclinic import health
-from tests.cases.models import registered_model
 from tests.cast import make_case, make_image
+from tests.inference import small_bundle
 
 pytestmark = pytest.mark.django_db
 
@@ -24,11 +28,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def well(settings, monkeypatch, tmp_path, broker_url) -> Iterator[ModelVersion]:
     """A service in which every part is well; the active model."""
-    (tmp_path / "bundle").mkdir()
-    (tmp_path / "bundle" / "bundle.json").touch()
-    version = registered_model()
-    version.path = str(tmp_path / "bundle")
-    version.save(update_fields=["path"])
+    settings.BUNDLE_ROOT = tmp_path / "bundles"
+    version = registry.register(small_bundle.write(tmp_path))
+    ModelVersion.objects.update(state=ModelState.ACTIVE)
     broker_at(monkeypatch, broker_url)
     cache.set(heartbeat.KEY, timezone.now())
     monkeypatch.setattr(health, "LEAST_FREE_BYTES", 0)
@@ -69,10 +71,10 @@ def test_all_is_well(well, client):
 
 
 def test_without_a_database(well, client, monkeypatch):
-    def gone() -> None:
+    def gone(_connection) -> None:
         raise OperationalError("server closed the connection unexpectedly")
 
-    monkeypatch.setattr(connection, "cursor", gone)
+    monkeypatch.setattr(type(connections["default"]), "cursor", gone)
     assert ill(client) == {"database", "model", "queue"}
     assert client.get("/healthz").status_code == 200
 
@@ -91,6 +93,42 @@ def test_without_an_active_model(well, client):
 def test_with_a_model_whose_bundle_is_gone(well, client):
     shutil.rmtree(well.path)
     assert ill(client) == {"model"}
+
+
+def test_with_a_model_whose_network_was_changed(well, client):
+    network = Path(well.path) / "model.onnx"
+    right = network.read_bytes()
+    assert ill(client) == set()
+    network.write_bytes(right[:-1] + bytes([right[-1] ^ 1]))
+    assert ill(client) == {"model"}
+    network.write_bytes(right)
+    assert ill(client) == set()
+
+
+def test_a_bundle_is_read_again_only_when_it_looks_different(well, client, monkeypatch):
+    assert ill(client) == set()
+    read = []
+    load = Bundle.load
+    monkeypatch.setattr(Bundle, "load", lambda folder: read.append(folder) or load(folder))
+    assert ill(client) == set()
+    assert read == []
+    os.utime(Path(well.path) / "model.onnx")
+    assert ill(client) == set()
+    assert len(read) == 1
+
+
+def test_a_bundle_that_was_not_whole_is_read_again_after_a_while(well, client, monkeypatch):
+    """A disk that fails for a moment leaves its files as they look."""
+
+    def broken(folder):
+        raise BundleError("The bundle lacks its file model.onnx.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Bundle, "load", broken)
+        assert ill(client) == {"model"}
+    assert ill(client) == {"model"}
+    monkeypatch.setattr(known, "_CHECKED_AGAIN_AFTER", 0)
+    assert ill(client) == set()
 
 
 @pytest.mark.parametrize("seen", [None, timedelta(seconds=61)])
