@@ -63,15 +63,12 @@ class CaseAdmin(RecordAdmin):
         "signed_at",
     ]
 
-    def rows(self, person: access.Person) -> QuerySet:
-        return (
-            super()
-            .rows(person)
-            .annotate(
-                ai_is_hidden=blinding.ai_hidden_here(person),
-                reads_are_hidden=blinding.reads_hidden_here(person),
-                names_are_hidden=blinding.names_hidden_here(person, "pk"),
-            )
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        found, person = super().get_queryset(request), request.user
+        return found.annotate(
+            ai_is_hidden=blinding.ai_hidden_here(person),
+            reads_are_hidden=blinding.reads_hidden_here(person),
+            names_are_hidden=blinding.names_hidden_here(person, "pk"),
         )
 
     def hide(self, entry: LogEntry, record: Any, person: access.Person) -> None:
@@ -99,7 +96,7 @@ class CaseAdmin(RecordAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Case | None = None) -> Any:
         shown = super().get_fieldsets(request, obj)
-        if obj is None or not obj.ai_is_hidden:  # type: ignore[attr-defined]  # set by `rows`
+        if obj is None or not obj.ai_is_hidden:  # type: ignore[attr-defined]  # set by `get_queryset`
             return shown
         return [(name, {"fields": ["urgency"]} if name == _("Urgency") else part) for name, part in shown]
 

@@ -36,8 +36,8 @@ class ReadAdmin(ReadOnly, RecordAdmin):
         "corrects",
     ]
 
-    def rows(self, person: access.Person) -> QuerySet:
-        return super().rows(person).annotate(names_are_hidden=blinding.names_hidden_here(person))
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).annotate(names_are_hidden=blinding.names_hidden_here(request.user))
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         # Django lets any field of the row itself be asked for in the address; by reader, it would name whom it finds.
