@@ -12,6 +12,9 @@ from django.template.response import TemplateResponse
 class AuditHistory(AuditlogHistoryAdminMixin, admin.ModelAdmin):
     auditlog_history_template = "admin/audit_history.html"
 
+    def hide(self, entry: Any, record: Any, person: Any) -> None:
+        """Takes out of an entry about `record` what `person` may not see now; `entry.unnamed` hides who it was."""
+
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
@@ -22,6 +25,8 @@ class AuditHistory(AuditlogHistoryAdminMixin, admin.ModelAdmin):
     ) -> TemplateResponse:
         answer = cast(TemplateResponse, super().auditlog_history_view(request, object_id, extra_context))
         kind = ContentType.objects.get_for_model(self.model)
-        for entry in (answer.context_data or {})["log_entries"]:
+        told = answer.context_data or {}
+        for entry in told["log_entries"]:
             entry.content_type = kind  # known of all of them, or each would ask for it by itself
+            self.hide(entry, told["object"], request.user)
         return answer

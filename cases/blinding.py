@@ -1,10 +1,11 @@
 """Who may not see the AI's opinion, or another reader's, on which case: the one rule that every door derives from.
 
 A clinic's doctors read first (`Clinic.read_first`) and are then shown the AI's opinion; a second read never sees the
-first. What is hidden is hidden on pages, in the API, in the admin pages and as a heat map alike.
+first. What is hidden is hidden on pages, in the API, in the admin pages and as a heat map alike, and in every state but
+the signed one: who looks at a draft, or at a case that is withdrawn and restored, reads it blind afterwards.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
@@ -14,8 +15,8 @@ from django.db.models.functions import Coalesce
 from accounts.access import can, clinic_ids
 from accounts.models import Clinic, User
 from accounts.roles import Capability
-from cases.models import Case, FirstOpinion, Read, ReadStage
-from cases.models.case import OPEN_STATES, UNREAD_STATES
+from cases.models import Case, CaseState, FirstOpinion, Read, ReadStage
+from cases.models.case import UNSIGNED_STATES
 
 Person = User | AnonymousUser
 
@@ -24,18 +25,21 @@ def ai_hidden_cases(person: Person) -> QuerySet[Case]:
     """The cases whose AI opinions `person` may not see now.
 
     Those that they are still to read first (nobody who cannot sign is blinded: they decide nothing), and for
-    everybody the open ones of a clinic that has stopped the AI.
+    everybody the unsigned ones of a clinic that has stopped the AI.
     """
     if not isinstance(person, User):
         return Case.objects.none()
-    stopped = {held.clinic_id for held in person.held_memberships if held.clinic.ai_is_stopped}
-    reads_first = _reads_first(person)
+    stopped, reads_first = _stopped(person), _reads_first(person)
     if not stopped and not reads_first:
         return Case.objects.none()
     committed = FirstOpinion.objects.filter(case=OuterRef("pk"), reader=person)
-    blind = Q(clinic__in=reads_first, state__in=UNREAD_STATES)
     unread = ~_settles(person) & ~Q(Exists(committed)) & ~Q(Exists(_own_reads(person)))
-    return Case.objects.filter(Q(clinic__in=stopped, state__in=OPEN_STATES) | (blind & unread))
+    return Case.objects.filter(Q(clinic__in=stopped) | Q(clinic__in=reads_first) & unread, state__in=UNSIGNED_STATES)
+
+
+def _stopped(person: User) -> set[UUID]:
+    """The person's clinics that have stopped the AI."""
+    return {held.clinic_id for held in person.held_memberships if held.clinic.ai_is_stopped}
 
 
 def _reads_first(person: User) -> set[UUID]:
@@ -47,15 +51,38 @@ def _reads_first(person: User) -> set[UUID]:
     }
 
 
-def may_show_ai(person: Person, clinic: Clinic) -> Q:
-    """What the AI's opinion on a waiting case cannot be shown to `person` without.
+def showing_ai(
+    person: Person, found: QuerySet[Case], *, states: Collection[str] = (), clinic: Clinic | None = None
+) -> QuerySet[Case]:
+    """Of `found` the cases whose AI opinions `person` may see: a filter by what is hidden would tell it.
+
+    Args:
+        states: those that `found` is of, and `clinic` the one that it is of, where the caller knows.
+    """
+    return (
+        found.filter(_may_show_ai(person, states, clinic))
+        .alias(is_hidden=ai_hidden_here(person))
+        .filter(is_hidden=False)
+    )
+
+
+def _may_show_ai(person: Person, states: Collection[str], clinic: Clinic | None) -> Q:
+    """What the AI's opinion cannot be shown to `person` without.
 
     It narrows a list to the few rows of an index before `ai_hidden_here` is asked of each. A case on which somebody has
     committed an opinion says so; one that has a read waits for another one.
     """
-    if isinstance(person, User) and clinic.id in _reads_first(person):
-        return Q(has_first_opinion=True) | ~Q(read_stage=ReadStage.FIRST)
-    return Q()
+    if not isinstance(person, User):
+        return Q()
+    clinics = {clinic.id} if clinic else {held.clinic_id for held in person.held_memberships}
+    signed = Q() if states and CaseState.SIGNED not in states else Q(state=CaseState.SIGNED)
+    wanted = Q()
+    if first := clinics & _reads_first(person):
+        elsewhere = ~Q(clinic__in=first) if clinics - first else Q()
+        wanted &= signed | elsewhere | Q(has_first_opinion=True) | ~Q(read_stage=ReadStage.FIRST)
+    if stopped := clinics & _stopped(person):
+        wanted &= signed | ~Q(clinic__in=stopped)
+    return wanted
 
 
 def reads_hidden_cases(person: Person) -> QuerySet[Case]:
@@ -66,7 +93,7 @@ def reads_hidden_cases(person: Person) -> QuerySet[Case]:
     if not signs:
         return Case.objects.none()
     return Case.objects.filter(
-        ~_settles(person), ~Exists(_own_reads(person)), clinic__in=signs, state__in=UNREAD_STATES
+        ~_settles(person), ~Exists(_own_reads(person)), clinic__in=signs, state__in=UNSIGNED_STATES
     )
 
 
@@ -80,34 +107,58 @@ def reads_hidden_here(person: Person) -> Coalesce:
     return _is_among(reads_hidden_cases(person))
 
 
-def _is_among(hidden: QuerySet[Case]) -> Coalesce:
+def _is_among(hidden: QuerySet[Case], case: str = "pk") -> Coalesce:
     """Asked case by case, which EXISTS would not be: of that PostgreSQL makes a set of every read that the person has
     ever signed, seconds at a million cases.
     """
-    return Coalesce(Subquery(hidden.filter(pk=OuterRef("pk")).values(known=Value(True))[:1]), Value(False))
+    return Coalesce(Subquery(hidden.filter(pk=OuterRef(case)).values(known=Value(True))[:1]), Value(False))
 
 
 def hides_ai(person: Person, case: Case) -> bool:
     """Whether the AI's opinion on `case` is hidden from `person`."""
-    return case.is_open and ai_hidden_cases(person).filter(pk=case.pk).exists()
+    return ai_hidden_cases(person).filter(pk=case.pk).exists()
+
+
+def hides_what_was_asked(person: Person, case: Case) -> bool:
+    """Whether a form may not tell `person` which urgency was asked for: an urgency above it is the AI's.
+
+    Whoever logged the case has asked for it. Who cannot sign is blind only while the AI is stopped, and what they ask
+    for is then all that makes a case urgent.
+    """
+    return (
+        can(person, case.clinic_id, Capability.SIGN_READS)
+        and case.created_by_id != person.pk
+        and hides_ai(person, case)
+    )
+
+
+def names_hidden_cases(person: Person) -> QuerySet[Case]:
+    """The cases on which `person` settles a disagreement, and so sees both reads without their readers' names."""
+    return Case.objects.filter(
+        ~Exists(_own_reads(person)),
+        read_stage=ReadStage.ARBITRATION,
+        clinic__in=clinic_ids(person, Capability.ARBITRATE),
+        state__in=UNSIGNED_STATES,
+    )
+
+
+def names_hidden_here(person: Person, case: str = "case") -> Coalesce:
+    """`hides_names` for each row of a queryset, whose case is at `case`."""
+    return _is_among(names_hidden_cases(person), case)
 
 
 def hides_names(person: Person, case: Case, reads: Iterable[Read]) -> bool:
-    """Whether `person` settles a disagreement here, and so sees both reads without their readers' names.
-
-    `reads` are those of the case.
-    """
+    """Whether `case` is among `names_hidden_cases`, without a query; `reads` are those of the case."""
     return (
-        case.state in UNREAD_STATES
+        case.state in UNSIGNED_STATES
         and case.read_stage == ReadStage.ARBITRATION
         and can(person, case.clinic_id, Capability.ARBITRATE)
-        and isinstance(person, User)
         and all(read.reader_id != person.pk for read in reads)
     )
 
 
-def _own_reads(person: User) -> QuerySet[Read]:
-    return Read.objects.filter(case=OuterRef("pk"), reader=person)
+def _own_reads(person: Person) -> QuerySet[Read]:
+    return Read.objects.filter(case=OuterRef("pk"), reader=person.pk)
 
 
 def _settles(person: User) -> Q:

@@ -1,8 +1,9 @@
 """What the admin classes of the clinical record share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
+from auditlog.models import LogEntry
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -33,6 +34,11 @@ class RecordAdmin(AuditHistory):
         # Where there is one clinic, a column that says so in every row says nothing.
         several = request.user.is_superuser or len(clinic_ids(request.user, Capability.OPEN_ADMIN)) > 1
         return [name for name in shown if several or name != "clinic"]
+
+
+def without(entry: LogEntry, names: Iterable[str]) -> None:
+    """Takes what happened to the fields `names` out of an entry that is to be shown."""
+    entry.changes = {name: change for name, change in (entry.changes or {}).items() if name not in set(names)}
 
 
 class ReadOnly:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import django_filters
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -12,9 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.roles import Capability
-from cases import access
-from cases.api.fields import PersonField, RecordField, UrgencyField
+from cases import access, blinding
+from cases.api.fields import AskedUrgencyField, PersonField, RecordField, UrgencyField
 from cases.api.views import RecordViewSet
+from cases.errors import Refused
 from cases.models import Case, CaseState, Urgency
 from cases.record import lifecycle
 
@@ -37,7 +39,12 @@ class CaseSerializer(serializers.ModelSerializer):
     lesion = RecordField(access.lesions, Capability.LOG_CASES, related=("patient__clinic",))
     clinic = serializers.UUIDField(source="clinic_id", read_only=True)
     patient = serializers.UUIDField(source="lesion.patient_id", read_only=True)
-    requested_urgency = UrgencyField(required=False, help_text="what staff ask for")
+    requested_urgency = AskedUrgencyField(
+        required=False, help_text="what staff ask for; null while the AI's opinion is hidden from you"
+    )
+    flagged_by_ai = serializers.BooleanField(
+        read_only=True, allow_null=True, help_text="null while the AI's opinion is hidden from you"
+    )
     urgency = UrgencyField(read_only=True, help_text="the more urgent of what was asked for and the AI's flag")
     created_by = PersonField()
 
@@ -71,6 +78,14 @@ class CaseSerializer(serializers.ModelSerializer):
             "withdrawn_reason",
         ]
 
+    def to_representation(self, case: Case) -> dict[str, Any]:
+        told = super().to_representation(case)
+        hidden = getattr(case, "ai_is_hidden", None)  # said by the list; a single case is asked for
+        if blinding.hides_ai(self.context["request"].user, case) if hidden is None else hidden:
+            # Each tells the other, as the urgency is the more urgent of both.
+            told |= {"requested_urgency": None, "flagged_by_ai": None}
+        return told
+
     def validate(self, fields: dict[str, Any]) -> dict[str, Any]:
         if self.instance is None:
             return fields
@@ -98,13 +113,21 @@ class CaseFilter(django_filters.FilterSet):
     lesion = django_filters.UUIDFilter()
     state = django_filters.MultipleChoiceFilter(choices=CaseState.choices)
     urgency = extend_schema_field({"type": "string", "enum": [tier.name.lower() for tier in Urgency]})(UrgencyFilter)()
-    flagged_by_ai = django_filters.BooleanFilter()
+    flagged_by_ai = django_filters.BooleanFilter(
+        help_text="neither of both finds a case whose AI opinion is hidden from you"
+    )
     created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Case
         fields: list[str] = []
+
+    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
+        found, asked = super().filter_queryset(queryset), self.form.cleaned_data
+        if asked["flagged_by_ai"] is None:
+            return found
+        return blinding.showing_ai(self.request.user, found, states=asked["state"])
 
 
 @extend_schema(tags=["cases"])
@@ -115,6 +138,9 @@ class CaseViewSet(RecordViewSet):
     related = ("lesion", "created_by")
     serializer_class = CaseSerializer
     filterset_class = CaseFilter
+
+    def told(self, rows: QuerySet) -> QuerySet:
+        return rows.annotate(ai_is_hidden=blinding.ai_hidden_here(self.person))
 
     @extend_schema(
         summary="Log a case as a draft", examples=[EXAMPLE], responses={201: CaseSerializer, 200: CaseSerializer}
@@ -129,6 +155,9 @@ class CaseViewSet(RecordViewSet):
     def partial_update(self, request: Request, pk: UUID) -> Response:
         case = self.found(Capability.LOG_CASES)
         fields = self.valid(request, partial=True, of=case).validated_data
+        if "requested_urgency" in fields and blinding.hides_what_was_asked(self.person, case):
+            # Asked to be lowered, an urgency that stays would tell that it is the AI's.
+            raise Refused(_("You can change the urgency once the AI's opinion is shown to you."), code="ai_hidden")
         return self.answer(lifecycle.change(case.id, **fields))
 
     @extend_schema(summary="Send a draft to the doctors", request=None, responses=CaseSerializer)

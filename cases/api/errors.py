@@ -25,6 +25,7 @@ _STATUSES = {
     "no_photo": status.HTTP_409_CONFLICT,
     "no_version": status.HTTP_404_NOT_FOUND,
     idempotency.IN_PROGRESS: status.HTTP_409_CONFLICT,
+    "ai_hidden": status.HTTP_409_CONFLICT,
     idempotency.REUSED: status.HTTP_422_UNPROCESSABLE_ENTITY,
 }
 

@@ -54,6 +54,11 @@ class UrgencyField(serializers.Field):
         return known[data]
 
 
+@extend_schema_field({"type": "string", "enum": [*(tier.name.lower() for tier in Urgency), None], "nullable": True})
+class AskedUrgencyField(UrgencyField):
+    """An urgency that somebody asked for; null for whom it would tell what the AI said (`CaseSerializer`)."""
+
+
 class PersonSerializer(serializers.Serializer):
     id = serializers.UUIDField()
     name = serializers.CharField()

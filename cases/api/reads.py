@@ -1,6 +1,10 @@
 """REST API: reads. Signed once and never changed; a correction is a new read."""
 
+from typing import Any
+from uuid import UUID
+
 import django_filters
+from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -8,7 +12,7 @@ from rest_framework.response import Response
 from uuid6 import uuid7
 
 from accounts.roles import Capability
-from cases import access
+from cases import access, blinding
 from cases.api.fields import PersonField, RecordField
 from cases.api.views import RecordViewSet
 from cases.models import Condition, Read
@@ -33,7 +37,9 @@ EXAMPLE = OpenApiExample(
 class ReadSerializer(serializers.ModelSerializer):
     id = serializers.UUIDField(required=False, help_text="made by you, so that a repeated request signs once")
     case = RecordField(access.cases, Capability.SIGN_READS)
-    reader = PersonField()
+    reader = PersonField(
+        allow_null=True, help_text="null while you are the one to settle what the case's readers disagree on"
+    )
     condition = serializers.SlugRelatedField(slug_field="code", queryset=Condition.objects.filter(is_offered=True))
     prediction = RecordField(
         access.predictions,
@@ -77,10 +83,19 @@ class ReadSerializer(serializers.ModelSerializer):
         read_only_fields = ["corrects", "signed_at"]
         extra_kwargs = {"ai_visible": {"required": True}}
 
+    def to_representation(self, read: Read) -> dict[str, Any]:
+        told = super().to_representation(read)
+        hidden = getattr(read, "names_are_hidden", None)  # said by the list; a single read is asked for
+        if hidden is None:
+            hidden = blinding.hides_names(self.context["request"].user, read.case, read.case.reads.all())
+        return told | {"reader": None} if hidden else told
+
 
 class ReadFilter(django_filters.FilterSet):
     case = django_filters.UUIDFilter()
-    reader = django_filters.UUIDFilter()
+    reader = django_filters.UUIDFilter(
+        method="by_reader", help_text="finds no read whose reader's name is hidden from you"
+    )
     condition = django_filters.CharFilter(field_name="condition__code")
     signed_after = django_filters.IsoDateTimeFilter(field_name="signed_at", lookup_expr="gte")
     signed_before = django_filters.IsoDateTimeFilter(field_name="signed_at", lookup_expr="lt")
@@ -88,6 +103,9 @@ class ReadFilter(django_filters.FilterSet):
     class Meta:
         model = Read
         fields: list[str] = []
+
+    def by_reader(self, found: QuerySet, name: str, value: UUID) -> QuerySet:
+        return found.filter(reader=value, names_are_hidden=False)
 
 
 @extend_schema(tags=["reads"])
@@ -98,6 +116,9 @@ class ReadViewSet(RecordViewSet):
     related = ("reader", "condition")
     serializer_class = ReadSerializer
     filterset_class = ReadFilter
+
+    def told(self, rows: QuerySet) -> QuerySet:
+        return rows.annotate(names_are_hidden=blinding.names_hidden_here(self.person))
 
     @extend_schema(
         summary="Sign a read, and with it the case",

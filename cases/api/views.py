@@ -27,7 +27,11 @@ class RecordViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, AnswersOnc
     def get_queryset(self) -> QuerySet:
         if getattr(self, "swagger_fake_view", False):  # the OpenAPI document is made without a person
             return super().get_queryset()
-        return self.records(self.request.user).select_related(*self.related)
+        return self.told(self.records(self.request.user).select_related(*self.related))
+
+    def told(self, rows: QuerySet) -> QuerySet:
+        """`rows` with what the list has to know of each, such as what is hidden."""
+        return rows
 
     @property
     def person(self) -> User:

@@ -16,7 +16,10 @@ NEW = "new"
 
 
 class AnswersForm(SeenMixin, forms.ModelForm):
-    """The six questions, the urgency and the note."""
+    """The six questions, the urgency and the note.
+
+    With `urgency_is_hidden` (cases/blinding.py) the form neither shows nor changes which urgency was asked for.
+    """
 
     seen = forms.CharField(required=False, max_length=16, widget=forms.HiddenInput)
 
@@ -30,7 +33,7 @@ class AnswersForm(SeenMixin, forms.ModelForm):
         }
         labels = {"requested_urgency": _("How soon should a doctor look?")}
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, urgency_is_hidden: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in Case.QUESTIONS:
             self.fields[name] = forms.ChoiceField(
@@ -48,13 +51,15 @@ class AnswersForm(SeenMixin, forms.ModelForm):
             initial=Urgency.ROUTINE,
             widget=forms.RadioSelect,
         )
+        if urgency_is_hidden:
+            del self.fields["requested_urgency"]
 
     def questions(self) -> list[forms.BoundField]:
         return [self[name] for name in Case.QUESTIONS]
 
     def changes(self) -> dict[str, Any]:
         """What goes to the service; a question without an answer is unknown."""
-        given = {name: self.cleaned_data[name] for name in CHANGEABLE}
+        given = {name: self.cleaned_data[name] for name in CHANGEABLE if name in self.fields}
         return given | {name: given[name] or Answer.UNKNOWN for name in Case.QUESTIONS}
 
     def _post_clean(self) -> None:

@@ -146,5 +146,8 @@ def question_in_words(name: str) -> str:
 
 # As a filter: Case.objects.filter(state__in=OPEN_STATES); tests hold the property and the filter equal.
 OPEN_STATES = (CaseState.DRAFT, CaseState.WAITING, CaseState.PHOTOS_WANTED)
-# Sent to the doctors and not signed yet: what blinding and reservations are about.
+# Sent to the doctors and not signed yet: what reservations and unfinished reads are about.
 UNREAD_STATES = (CaseState.WAITING, CaseState.PHOTOS_WANTED)
+# Where somebody may still give a read, if not now: what blinding is about. A draft will be sent, a withdrawn case can
+# be restored.
+UNSIGNED_STATES = (*OPEN_STATES, CaseState.WITHDRAWN)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, TextChoices
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -28,6 +28,7 @@ from cases.models import (
     ReadKind,
     ReadStage,
     TakenBack,
+    Urgency,
 )
 from cases.notifications import telling
 from cases.prediction import flags
@@ -41,11 +42,14 @@ UNDO_LASTS = timedelta(seconds=15)
 class ReadConflict(Conflict):
     """Another read was signed since the reader opened the case."""
 
-    def __init__(self, newest: Read) -> None:
-        super().__init__(
-            _("%(reader)s signed a read of this case in the meantime. Look at it, then sign again.")
-            % {"reader": newest.reader}
-        )
+    def __init__(self, newest: Read, *, unnamed: bool = False) -> None:
+        if unnamed:
+            super().__init__(_("A read of this case was signed in the meantime. Look at it, then sign again."))
+        else:
+            super().__init__(
+                _("%(reader)s signed a read of this case in the meantime. Look at it, then sign again.")
+                % {"reader": newest.reader}
+            )
         self.newest = newest
 
 
@@ -97,12 +101,28 @@ def stamp(case: Case, photos: Iterable[UUID] | None = None) -> str:
     return fingerprint([*(getattr(case, name) for name in (*Case.QUESTIONS, "note")), *sorted(photos)])
 
 
-def discharge_needs_a_second_look(case: Case, condition: Condition, management: str) -> bool:
-    """Whether sending this patient home contradicts the reader's own label or the AI's urgent flag.
+class Doubt(TextChoices):
+    """Why a discharge is asked about once more."""
 
-    Doors ask once more before they sign such a read: a missed melanoma is the worst that can happen here.
+    FLAGGED = "flagged", _("The AI flagged this case as urgent, and you chose discharge.")
+    MALIGNANT = "malignant", _("You chose a malignant condition, and discharge.")
+    URGENT = "urgent", _("This case is marked urgent, and you chose discharge.")
+
+
+def doubt(reader: User, case: Case, condition: Condition, management: str) -> Doubt | None:
+    """Why sending this patient home contradicts the reader's own label or the urgent flag; None where it does not.
+
+    Doors ask once more before they sign such a read: a missed melanoma is the worst that can happen here. A reader from
+    whom the AI's opinion is hidden is asked of every urgent case alike: the question does not tell who raised it.
     """
-    return management == Management.DISCHARGE and (bool(condition.malignant) or flags.is_urgent_to_the_ai(case))
+    if management != Management.DISCHARGE:
+        return None
+    hidden = blinding.hides_ai(reader, case)
+    if not hidden and flags.is_urgent_to_the_ai(case):
+        return Doubt.FLAGGED
+    if condition.malignant:
+        return Doubt.MALIGNANT
+    return Doubt.URGENT if hidden and case.urgency == Urgency.URGENT else None
 
 
 @transaction.atomic
@@ -154,7 +174,7 @@ def sign(
     last = newest(case)
     # A second reader is blind to the first one's read, and cannot have seen it.
     if last and last.id != newest_seen and kind != ReadKind.SECOND:
-        raise ReadConflict(last)
+        raise ReadConflict(last, unnamed=blinding.hides_names(reader, case, case.reads.all()))
     if case_seen and case_seen != stamp(case):
         raise CaseChanged
     ai_visible = ai_visible and not blinding.hides_ai(reader, case)

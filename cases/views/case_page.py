@@ -78,11 +78,12 @@ def page(
     read_form: ReadForm | None = None,
     outcome_form: OutcomeForm | None = None,
     problem: object = "",
-    discharge_asks: bool = False,
+    doubt: reads.Doubt | None = None,
     ahead: dict[str, str] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """The whole page; a form that could not be carried out comes back in it with what was typed.
+    """The whole page; a form that could not be carried out comes back in it with what was typed, and with the `doubt`
+    about a discharge, if there is one.
 
     `ahead`, of a page that nobody has opened yet: which case the reader will have left (`left`), and the fingerprint of
     what it `shows`.
@@ -103,7 +104,7 @@ def page(
         "outcome": getattr(case, "outcome", None),
         "earlier": listing.rows(file.visits, names),
         "problem": problem,
-        "discharge_asks": discharge_asks,
+        "doubt": doubt,
         "may_log": can(user, case.clinic_id, Capability.LOG_CASES),
         "page_status": status,
         "fetched_ahead": ahead,

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.doors import requires, signed_in
 from accounts.roles import Capability
-from cases import access
+from cases import access, blinding
 from cases.errors import Conflict, Refused
 from cases.forms.cases import AnswersForm, CaseForm, WithdrawForm
 from cases.models import Case, CaseState, ImageKind, Lesion, LesionImage, Patient
@@ -52,18 +52,22 @@ def case_change(request: HttpRequest, case_id: UUID) -> HttpResponse:
         messages.error(request, _("This case is closed: its answers and photos stay as they are."))
         return redirect("case_detail", case.id)
     patient = case.lesion.patient
+    shows: dict[str, Any] = {
+        "instance": case,
+        "urgency_is_hidden": blinding.hides_what_was_asked(request.user, case),
+    }
     if request.method != "POST":
         initial: dict[str, Any] = {"seen": lifecycle.stamp(case)}
         if case.state == CaseState.DRAFT:
             initial |= {"case_id": case.id, "lesion": str(case.lesion_id)}
-            form: AnswersForm = CaseForm(instance=case, lesions=_lesions(patient), initial=initial)
+            form: AnswersForm = CaseForm(**shows, lesions=_lesions(patient), initial=initial)
         else:
-            form = AnswersForm(instance=case, initial=initial)
+            form = AnswersForm(**shows, initial=initial)
         return render(request, "cases/new/new.html", _page(form, patient, case))
     if case.state == CaseState.DRAFT:
-        form = CaseForm({**request.POST.dict(), "case_id": str(case.id)}, instance=case, lesions=_lesions(patient))
+        form = CaseForm({**request.POST.dict(), "case_id": str(case.id)}, **shows, lesions=_lesions(patient))
     else:
-        form = AnswersForm(request.POST, instance=case)
+        form = AnswersForm(request.POST, **shows)
     return _save_case(request, form, patient, case)
 
 

@@ -55,7 +55,7 @@ def context(
         # Before the first opinion the form commits; what is hidden is shown then.
         "commits_first": card.state == "hidden",
         "waits_for_other": waits_for_other,
-        "second_read_reason": doubles.Reason(case.second_read_reason).label if case.second_read_reason else "",
+        "second_read_reason": _second_read_reason(case, card, shown),
         "reservation": file.reservation if case.state == CaseState.WAITING else None,
         "quick_picks": file.conditions.quick_picks,
         "photo_request_form": PhotoRequestForm(initial={"request_id": uuid7()}),
@@ -100,6 +100,13 @@ def _may_read_now(case: Case, reader: User, own: bool) -> bool:
             return False
         return not own or doubles.is_only_arbiter(case.clinic, reader)
     return not own and not doubles.is_closed_to(reader, case)
+
+
+def _second_read_reason(case: Case, card: opinions.Card, shown: History) -> str:
+    """Why a second read is wanted, in words; it tells of the first one, and at times of the AI's opinion."""
+    if shown.hidden or card.withheld or not case.second_read_reason:
+        return ""
+    return str(doubles.Reason(case.second_read_reason).label)
 
 
 def _disagreement(found: Iterable[Read]) -> list[Read]:

@@ -42,12 +42,9 @@ def read_sign(request: HttpRequest, case_id: UUID) -> HttpResponse:
     if not form.is_valid():
         return case_page.page(request, case_page.load(request, case_id), read_form=form, status=422)
     wish = form.cleaned_data
-    if not wish["discharge_confirmed"] and reads.discharge_needs_a_second_look(
-        case, wish["condition"], wish["management"]
-    ):
-        return case_page.page(
-            request, case_page.load(request, case_id), read_form=form, discharge_asks=True, status=422
-        )
+    doubt = reads.doubt(reader, case, wish["condition"], wish["management"])
+    if doubt and not wish["discharge_confirmed"]:
+        return case_page.page(request, case_page.load(request, case_id), read_form=form, doubt=doubt, status=422)
     try:
         read = reads.sign(
             case_id=case.id,

@@ -17,7 +17,6 @@ from accounts.models import Clinic, User
 from cases import blinding, spans
 from cases.access import Person, cases
 from cases.models import Answer, Case, LesionImage, Read, Reservation
-from cases.models.case import UNREAD_STATES
 from cases.prediction import opinions
 from cases.worklist import counts, targets
 from cases.worklist.filters import Filters, Sort, Tab
@@ -93,12 +92,8 @@ def listed(person: Person, clinic: Clinic, filters: Filters) -> QuerySet[Case]:
     if filters.stage:
         found = found.filter(read_stage=filters.stage)
     if filters.ai:
-        if filters.tab.value in UNREAD_STATES:
-            found = found.filter(blinding.may_show_ai(person, clinic))
-        # A filter by what is hidden would tell it.
-        found = found.alias(is_hidden=blinding.ai_hidden_here(person)).filter(
-            opinions.kind(filters.ai), is_hidden=False
-        )
+        found = blinding.showing_ai(person, found, states=[filters.tab.value], clinic=clinic)
+        found = found.filter(opinions.kind(filters.ai))
     return found
 
 

@@ -5,17 +5,20 @@ from uuid import uuid4
 import pytest
 from django.urls import reverse
 
+from accounts.models import User
 from accounts.roles import Role
 from cases import access, blinding
 from cases.errors import Refused
-from cases.models import Case, Condition, FirstOpinion, PredictionState
+from cases.models import Case, CaseState, Condition, FirstOpinion, PredictionState, Urgency
 from cases.models.judgement import AppendOnlyError
+from cases.photo import retakes
 from cases.prediction import switch
 from cases.reading import first_opinions, reads
+from cases.record import lifecycle
 from cases.worklist import listing
 from cases.worklist.filters import AiKind, Filters
-from tests.cases.readings import QUEUED, URGENT, opinion_on
-from tests.cast import make_clinic, make_person, waiting_case
+from tests.cases.readings import QUEUED, URGENT, opinion_on, read_form
+from tests.cast import make_case, make_clinic, make_image, make_person, waiting_case
 
 
 @pytest.fixture
@@ -150,6 +153,266 @@ def test_the_list_by_what_the_ai_says_holds_all_that_a_person_may_see(blind):
     assert seen[blind.doctor] == {begun, read_once, settled_by_lead}
     assert (seen[other], seen[blind.lead]) == ({settled_by_lead}, {settled_by_lead})
     assert seen[blind.staff] == set(found)
+
+
+# --- Every door, in every state -------------------------------------------------------------------------------
+
+CASE_PAGES = "case_detail", "case_opinion"
+STATES = list(CaseState)
+# Who looks, and whether they look at a clinic that has stopped the AI.
+LOOKERS = {
+    "a lead who has not committed": ("lead", False),
+    "a lead who has committed": ("lead", False),
+    "staff": ("staff", False),
+    "an admin": ("admin", False),
+    "a lead who has committed, AI stopped": ("lead", True),
+    "staff, AI stopped": ("staff", True),
+    "an admin, AI stopped": ("admin", True),
+}
+
+
+def flagged_case(cast, state, *, committed_by=None):
+    """A case in `state` for which staff asked no hurry and which the AI has flagged, and the AI's opinion."""
+    case = make_case(cast)
+    make_image(case)
+    prediction = opinion_on(case, **URGENT)
+    Case.objects.filter(id=case.id).update(flagged_by_ai=True, urgency=Urgency.URGENT)
+    if state != CaseState.DRAFT:
+        lifecycle.send(case.id)
+        if committed_by:
+            commit(case, committed_by)
+    if state == CaseState.PHOTOS_WANTED:
+        retakes.ask(case_id=case.id, by=cast.doctor, request_id=uuid4(), faults=["dark"])
+    if state == CaseState.WITHDRAWN:
+        lifecycle.withdraw(case.id, "Logged twice.")
+    if state == CaseState.SIGNED:
+        sign(case, cast.doctor)
+    return Case.objects.get(id=case.id), prediction
+
+
+def told_by_the_pages(client, case):
+    """Door by door: whether it tells what the AI said of `case`."""
+    pages = {name: client.get(reverse(name, args=[case.id])) for name in CASE_PAGES}
+    rows = client.get(reverse("worklist"), {"tab": case.state})
+    found = client.get(reverse("worklist"), {"tab": case.state, "ai": "flagged"})
+    assert all(answer.status_code == 200 for answer in (*pages.values(), rows, found))
+    return {
+        **{name: 'class="ai-flag"' in page.content.decode() for name, page in pages.items()},
+        "the form's flag": 'data-flagged="yes"' in pages["case_detail"].content.decode(),
+        "worklist": [row.card.summary for row in rows.context["page"].rows] == ["flagged"],
+        "worklist by the AI": [row.case for row in found.context["page"].rows] == [case],
+    }
+
+
+def told_by_the_api(client, case, prediction):
+    def ask(path, **filters):
+        return client.get(f"/api/v1/{path}/", filters).json()
+
+    def both(body):
+        assert body["urgency"] == "urgent"
+        shown = body["flagged_by_ai"], body["requested_urgency"]
+        assert shown in ((True, "routine"), (None, None))
+        return shown != (None, None)
+
+    assert ask("cases", flagged_by_ai="false")["results"] == []
+    return {
+        "one case": both(ask(f"cases/{case.id}")),
+        "cases": both(ask("cases")["results"][0]),
+        "cases by flag": bool(ask("cases", flagged_by_ai="true")["results"]),
+        "cases by flag and state": bool(ask("cases", flagged_by_ai="true", state=case.state)["results"]),
+        "predictions": bool(ask("predictions")["results"]),
+        "one prediction": client.get(f"/api/v1/predictions/{prediction.id}/").status_code == 200,
+    }
+
+
+def told_by_the_admin(client, case, prediction):
+    def page(name, *args, **query):
+        return client.get(reverse(f"admin:cases_{name}", args=args), query)
+
+    def lists(row, answer):
+        return row in answer.context["cl"].queryset
+
+    one = page("case_change", case.pk).content.decode()
+    history = page("case_history", case.pk).content.decode()
+    assert not lists(case, page("case_changelist", flagged="no"))
+    assert page("case_changelist", flagged_by_ai__exact="1").status_code == 400
+    assert page("case_changelist", requested_urgency__exact="3").status_code == 400
+    assert lists(case, page("case_changelist"))
+    return {
+        "one case": "flagged urgent by the AI" in one.replace("Flagged", "flagged"),
+        "what was asked": "field-requested_urgency" in one,
+        "history": "urgency asked for" in history.lower(),
+        "cases by flag": lists(case, page("case_changelist", flagged="yes")),
+        "predictions": lists(prediction, page("prediction_changelist", urgent__exact="1")),
+        "one prediction": page("prediction_change", prediction.pk).status_code == 200,
+    }
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("looker", LOOKERS)
+def test_each_door_tells_the_same_in_each_state(blind, sign_in, looker, state):
+    role, stopped = LOOKERS[looker]
+    committed = "has committed" in looker
+    person = blind.role(role)
+    case, prediction = flagged_case(blind, state, committed_by=person if committed else None)
+    if stopped:
+        switch.stop(blind.clinic.id, blind.admin, "Wrong since noon.")
+    person, client = User.objects.get(id=person.id), sign_in(person)
+    # Nobody commits an opinion on a draft.
+    blinded = role == "lead" and not (committed and state != CaseState.DRAFT)
+    shown = state == CaseState.SIGNED or not (stopped or blinded)
+
+    assert blinding.hides_ai(person, case) is not shown
+    doors = {**told_by_the_pages(client, case), **told_by_the_api(client, case, prediction)}
+    may_sign = role == "lead" and state in reads.READABLE_STATES
+    assert doors.pop("the form's flag") is (shown and may_sign)
+    if role != "staff":
+        doors |= {f"admin: {door}": told for door, told in told_by_the_admin(client, case, prediction).items()}
+    assert {door for door, told in doors.items() if told is not shown} == set()
+
+
+# --- What an urgency tells ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [CaseState.DRAFT, CaseState.WAITING, CaseState.PHOTOS_WANTED])
+@pytest.mark.parametrize(("role", "offered"), [("doctor", False), ("staff", True)])
+def test_the_form_of_a_case_does_not_tell_the_blind_who_raised_the_urgency(blind, sign_in, state, role, offered):
+    case, _prediction = flagged_case(blind, state)
+    client, address = sign_in(blind.role(role)), reverse("case_change", args=[case.id])
+    assert ('name="requested_urgency"' in client.get(address).content.decode()) is offered
+    lesion = {"patient": str(case.lesion.patient_id), "lesion": str(case.lesion_id), "case_id": str(case.id)}
+    wish = {**dict.fromkeys(Case.QUESTIONS, "unknown"), **lesion, "note": "Grew.", "action": "save"}
+    answer = client.post(address, wish | ({"requested_urgency": "3"} if offered else {}))
+    assert answer.status_code == 302
+    case.refresh_from_db()
+    assert (case.note, case.requested_urgency, case.urgency) == ("Grew.", Urgency.ROUTINE, Urgency.URGENT)
+
+
+def test_the_blind_do_not_learn_it_by_lowering_the_urgency(blind, sign_in):
+    case, _prediction = flagged_case(blind, CaseState.WAITING)
+    Case.objects.filter(id=case.id).update(requested_urgency=Urgency.SOON)
+    wish = {"requested_urgency": "routine"}
+    for person, status in ((blind.doctor, 409), (blind.staff, 200)):
+        answer = sign_in(person).patch(f"/api/v1/cases/{case.id}/", wish, content_type="application/json")
+        assert answer.status_code == status, answer.content
+    sign_in(blind.doctor).post(reverse("case_change", args=[case.id]), {"requested_urgency": "1", "note": ""})
+    case.refresh_from_db()
+    assert case.requested_urgency == Urgency.ROUTINE
+
+
+def test_who_logs_a_case_says_how_urgent_it_is_while_the_ai_is_stopped_too(blind, sign_in):
+    """What they asked is theirs, and all that makes a case urgent then."""
+    case, _prediction = flagged_case(blind, CaseState.DRAFT)
+    switch.stop(blind.clinic.id, blind.lead, "Wrong since noon.")
+    own = lifecycle.log_case(lesion=case.lesion, by=blind.doctor)
+    for person, seen in ((blind.staff, case), (blind.doctor, own)):
+        page = sign_in(person).get(reverse("case_change", args=[seen.id])).content.decode()
+        assert 'name="requested_urgency"' in page
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["blind", "stopped"])
+@pytest.mark.parametrize("flagged", [True, False], ids=["by the AI", "by staff"])
+def test_a_discharge_of_an_urgent_case_is_asked_about_without_telling_why_it_is_urgent(
+    blind, case, sign_in, flagged, stopped
+):
+    opinion_on(case, **URGENT)
+    Case.objects.filter(id=case.id).update(
+        flagged_by_ai=flagged, urgency=Urgency.URGENT, requested_urgency=Urgency.ROUTINE if flagged else Urgency.URGENT
+    )
+    if stopped:
+        commit(case, blind.doctor)
+        switch.stop(blind.clinic.id, blind.lead, "Wrong since noon.")
+    client = sign_in(blind.doctor)
+    wish = read_form(management="discharge")
+    asked = client.post(reverse("read_sign", args=[case.id]), wish)
+    assert asked.status_code == 422
+    page = asked.content.decode()
+    assert "This case is marked urgent, and you chose discharge." in page
+    assert "Nothing is signed yet." in page
+    assert "The AI flagged" not in page
+    assert "data-flagged" not in page
+    assert client.post(reverse("read_sign", args=[case.id]), {**wish, "discharge_confirmed": "1"}).status_code == 302
+
+
+# --- What another reader said ---------------------------------------------------------------------------------
+
+
+def test_why_a_second_read_is_wanted_is_hidden_with_the_first(db, sign_in):
+    cast = make_clinic("Double", second_read_all=True)
+    case, other = waiting_case(cast), make_person(cast.clinic, Role.DOCTOR)
+    sign(case, cast.doctor)
+    address = reverse("case_detail", args=[case.id])
+    assert "Second read. The first stays hidden" in sign_in(other).get(address).content.decode()
+    assert "Why:" not in sign_in(other).get(address).content.decode()
+    assert "Why:" in sign_in(cast.doctor).get(address).content.decode()
+
+
+@pytest.mark.parametrize("withdrawn", [False, True])
+def test_no_door_names_the_readers_to_the_lead_who_settles(db, sign_in, withdrawn):
+    cast = make_clinic("Double", second_read_all=True)
+    case, other = waiting_case(cast), make_person(cast.clinic, Role.DOCTOR, name="Second Reader")
+    names = {cast.doctor.name, other.name}
+    sign(case, cast.doctor, "NEV")
+    last = sign(case, other, "MEL")
+    if withdrawn:
+        lifecycle.withdraw(case.id, "Logged twice.")
+    case.refresh_from_db()
+    assert blinding.hides_names(cast.lead, case, case.reads.all())
+    for person, named in ((cast.lead, False), (cast.staff, True)):
+        client = sign_in(person)
+        listed = client.get("/api/v1/reads/", {"case": case.id}).json()["results"]
+        one = client.get(f"/api/v1/reads/{last.id}/").json()
+        readers = [read["reader"] and read["reader"]["name"] for read in [*listed, one]]
+        assert set(readers) == (names if named else {None})
+        by_reader = client.get("/api/v1/reads/", {"reader": other.id}).json()["results"]
+        assert [read["id"] for read in by_reader] == ([str(last.id)] if named else [])
+    for person, named in ((cast.lead, False), (cast.admin, True)):
+        client = sign_in(person)
+        pages = [
+            client.get(reverse("admin:cases_read_changelist")),
+            client.get(reverse("admin:cases_read_change", args=[last.pk])),
+        ]
+        assert all(("Second Reader" in page.content.decode()) is named for page in pages)
+        for address in (
+            reverse("admin:cases_read_history", args=[last.pk]),
+            reverse("admin:cases_case_history", args=[case.pk]),
+        ):
+            page = client.get(address)
+            assert page.status_code == 200
+            if not named:
+                assert not any(name in page.content.decode() for name in names)
+        assert client.get(reverse("admin:cases_read_changelist"), {"reader": other.pk}).status_code == 400
+    if not withdrawn:
+        with pytest.raises(reads.ReadConflict) as conflict:
+            sign(case, cast.lead)
+        assert not any(name in str(conflict.value) for name in names)
+
+
+def test_the_history_of_a_read_that_was_signed_in_a_page_does_not_name_its_reader(db, sign_in):
+    cast = make_clinic("Double", second_read_all=True)
+    case, other = waiting_case(cast), make_person(cast.clinic, Role.DOCTOR, name="Second Reader")
+    for reader, code in ((cast.doctor, "NEV"), (other, "MEL")):
+        seen = read_form(condition=code)
+        assert sign_in(reader).post(reverse("read_sign", args=[case.id]), seen).status_code == 302
+    addresses = [
+        *(reverse("admin:cases_read_history", args=[read.pk]) for read in case.reads.all()),
+        reverse("admin:cases_case_history", args=[case.pk]),
+    ]
+    told = {}
+    for person in (cast.lead, cast.admin):
+        pages = [sign_in(person).get(address).content.decode() for address in addresses]
+        told[person] = [name in "".join(pages) for name in (cast.doctor.name, other.name)]
+    assert told == {cast.lead: [False, False], cast.admin: [True, True]}
+
+
+def test_a_second_reader_does_not_see_the_first_read_of_a_withdrawn_case(db, sign_in):
+    cast = make_clinic("Double", second_read_all=True)
+    case = waiting_case(cast)
+    read = sign(case, cast.doctor)
+    lifecycle.withdraw(case.id, "Logged twice.")
+    assert read not in access.reads(cast.lead)
+    assert read in access.reads(cast.staff)
+    assert "1 read is hidden" in sign_in(cast.lead).get(reverse("case_detail", args=[case.id])).content.decode()
 
 
 # --- The switch ----------------------------------------------------------------------------------------------

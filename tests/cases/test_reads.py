@@ -260,18 +260,18 @@ def test_a_condition_that_was_switched_off_is_refused(alma, case):
 @pytest.mark.parametrize(
     ("code", "management", "flagged", "expected"),
     [
-        ("MEL", "discharge", False, True),
-        ("NEV", "discharge", True, True),
-        ("NEV", "discharge", False, False),
-        ("MEL", "biopsy", True, False),
-        ("OTH", "discharge", False, False),
+        ("MEL", "discharge", False, "malignant"),
+        ("NEV", "discharge", True, "flagged"),
+        ("NEV", "discharge", False, None),
+        ("MEL", "biopsy", True, None),
+        ("OTH", "discharge", False, None),
     ],
 )
-def test_when_a_discharge_is_asked_about(case, code, management, flagged, expected):
+def test_when_a_discharge_is_asked_about(alma, case, code, management, flagged, expected):
     case.flagged_by_ai = flagged
     condition = Condition.objects.get(code=code)
 
-    assert reads.discharge_needs_a_second_look(case, condition, management) is expected
+    assert reads.doubt(alma.doctor, case, condition, management) == expected
 
 
 # --- Who --------------------------------------------------------------------------------------------------
