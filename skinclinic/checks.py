@@ -19,7 +19,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.http.request import validate_host
 
-from cases.photo import files
+from cases.photo import files, orphans
 
 LEAST_FREE_MEGABYTES = 1000
 _Apps = Sequence[AppConfig] | None
@@ -167,6 +167,16 @@ def there_is_room_for_photos(app_configs: _Apps, **_: Any) -> list[CheckMessage]
     return [
         Warning(f"The disk that holds {there} has {free} MB free.", hint=hint, id="skinclinic.W005"),
     ]
+
+
+@register("services", deploy=True)
+def the_record_knows_its_photos(app_configs: _Apps, **_: Any) -> list[CheckMessage]:
+    """What the daily sweep of files without a record refused to do (cases/photo/orphans.py)."""
+    doubt = orphans.doubt()
+    if doubt is None:
+        return []
+    hint = "See that DATABASE_URL is right and the database whole; then `python manage.py sweep_orphans` says more."
+    return [Warning(f"Files without a record are not swept: {doubt}.", hint=hint, id="skinclinic.W012")]
 
 
 @register("services", deploy=True)

@@ -1,13 +1,12 @@
 """A photo from the wire into the record, and out of it again.
 
-Files first, row second: a crash in between leaves files that no row names, which `sweep_orphans` removes, and never
-a row without its files.
+Files first, row second: a crash in between leaves files that no row names, which cases/photo/orphans.py sweeps, and
+never a row without its files.
 """
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from datetime import timedelta
+from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import Protocol
 from uuid import UUID, uuid4
@@ -31,12 +30,11 @@ from cases.pixels import picture, suspects
 from cases.pixels.errors import PhotoRefused
 from cases.prediction import asking
 
-__all__ = ["PhotoRefused", "accept", "remove", "restore", "sweep_orphans"]
+__all__ = ["PhotoRefused", "accept", "remove", "restore"]
 
 log = structlog.get_logger(__name__)
 
 FOLDER = "images"
-ORPHAN_AFTER = timedelta(days=1)
 _LONGEST_NAME = 60
 
 
@@ -167,37 +165,6 @@ def restore(image: LesionImage) -> LesionImage:
     image.refresh_from_db()
     asking.request_again(image)
     return image
-
-
-def sweep_orphans(older_than: timedelta = ORPHAN_AFTER) -> int:
-    """Removes files that no row names and that are older than `older_than`; returns their number."""
-    removed, horizon = 0, timezone.now() - older_than
-    for folder, names in _walk(FOLDER):
-        stems = {f"{folder}/{name}" for name in names}
-        named = {
-            path
-            for row in LesionImage.objects.filter(original__startswith=f"{folder}/").values_list(
-                "original", "derivative", "thumbnail"
-            )
-            for path in row
-        }
-        for path in sorted(stems - named):
-            # A file may go while we look at it.
-            with suppress(FileNotFoundError):
-                if default_storage.get_modified_time(path) < horizon:
-                    default_storage.delete(path)
-                    removed += 1
-    return removed
-
-
-def _walk(folder: str) -> Iterator[tuple[str, list[str]]]:
-    try:
-        folders, files = default_storage.listdir(folder)
-    except FileNotFoundError:
-        return
-    yield folder, files
-    for inner in folders:
-        yield from _walk(f"{folder}/{inner}")
 
 
 @contextmanager

@@ -55,6 +55,14 @@ class DurableFileSystemStorage(FileSystemStorage):
     def save_together(self, contents: Mapping[str, bytes]) -> None:
         self._write({name: [content] for name, content in contents.items()})
 
+    def move(self, name: str, target: str) -> None:
+        """Gives a file another name, which nobody else uses."""
+        source, there = Path(self.path(name)), Path(self.path(target))
+        self._make(there.parent)
+        source.replace(there)
+        for folder in (there.parent, source.parent):
+            _flush(folder)
+
     def _save(self, name: str, content: File) -> str:
         self._write({name: content.chunks()})
         return name

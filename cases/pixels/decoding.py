@@ -34,7 +34,10 @@ class Limits:
 
 
 class Unfit(Exception):
-    """The photo cannot be taken; `code` says why: broken, raw, animated, too_many_pixels, too_small, strip."""
+    """The photo cannot be taken.
+
+    `code` says why: broken, too_complex, raw, animated, too_many_pixels, too_small, strip.
+    """
 
     def __init__(self, code: str, size: tuple[int, int] = (0, 0)) -> None:
         super().__init__(code)

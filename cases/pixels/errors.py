@@ -13,5 +13,9 @@ class Damaged(ValueError):
     """The file's structure breaks off or contradicts itself."""
 
 
+class TooComplex(ValueError):
+    """The file is sound, perhaps, but asks for more of a decoder than a photo needs."""
+
+
 class Animated(ValueError):
     """The file holds several frames."""

@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 
 from cases.pixels import apart, chunked, decoding, jpeg, likeness, quality, remarks
 from cases.pixels.decoding import FULL_COLOUR, UPRIGHT_SIDE, Decoded, Limits, Unfit, as_jpeg, shrunk
-from cases.pixels.errors import Animated, Damaged, PhotoRefused
+from cases.pixels.errors import Animated, Damaged, PhotoRefused, TooComplex
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +87,7 @@ def read(data: bytes, name: str, *, is_trusted: bool = True) -> Picture:
         is_trusted: a JPEG may be decoded in this process (suspects.py says which may not).
 
     Raises:
-        PhotoRefused: not a picture, unsupported, animated, broken, too small, too large, or a strip.
+        PhotoRefused: not a picture, unsupported, animated, broken, too complex, too small, too large, or a strip.
     """
     form = sniff(data, name)
     try:
@@ -96,7 +96,9 @@ def read(data: bytes, name: str, *, is_trusted: bool = True) -> Picture:
         raise _animated(name) from error
     except Damaged as error:
         raise _broken(name) from error
-    decoded = _decoded(clean, form, name, here=form is JPEG and is_trusted)
+    except TooComplex as error:
+        raise _too_complex(name) from error
+    decoded = _decoded(clean, form, name, here=form is JPEG and is_trusted and not jpeg.is_heavy(clean))
     if decoded.jpeg:
         clean, form = decoded.jpeg, JPEG
     upright = _upright(decoded.picture, orientation)
@@ -161,7 +163,7 @@ def _decoded(data: bytes, form: Format, name: str, *, here: bool) -> Decoded:
         raise _unfit(unfit, name) from unfit
     except apart.Lost as lost:
         log.warning("decoder_lost", format=form.pillow, how=str(lost))
-        raise _broken(name) from lost
+        raise (_too_complex if isinstance(lost, apart.Exhausted) else _broken)(name) from lost
 
 
 def _upright(picture: Image.Image, orientation: int) -> Image.Image:
@@ -204,12 +206,26 @@ def _broken(name: str) -> PhotoRefused:
     )
 
 
+def _too_complex(name: str) -> PhotoRefused:
+    """Sending it again would end the same way."""
+    return PhotoRefused(
+        _(
+            "“%(name)s” is too complex to be opened here. "
+            "Open it in a photo program, save it anew as an ordinary JPEG, and send that."
+        )
+        % {"name": name},
+        "too_complex",
+    )
+
+
 def _unfit(unfit: Unfit, name: str) -> PhotoRefused:
     """In a sentence."""
     if unfit.code == "raw":
         return _unsupported(name, _("a raw photo"))
     if unfit.code == "animated":
         return _animated(name)
+    if unfit.code == "too_complex":
+        return _too_complex(name)
     if unfit.code == "too_many_pixels":
         return _too_many_pixels(name)
     width, height = unfit.size

@@ -9,10 +9,19 @@ import { alone, find, forget, keep, settle } from "./outbox.js";
 
 const FIRST_PAUSE = 1000; // before trying again by itself, ms; doubled each time
 const LONGEST_PAUSE = 60_000;
+const LONGEST_ASKED = 10 * 60_000; // that a server's Retry-After is believed
+const PATIENCE = 30_000; // ms without a byte sent before a request is given up; twice that for the answer
+const NOT_NOW = [408, 425, 429]; // of the line or the moment, and not of the photo
 const PREVIEWS = /^image\/(jpeg|png|webp|gif|avif|bmp)$/; // Chromium cannot show HEIC and TIFF
 const ELSEWHERE = "other_patient"; // the photo is in another patient's record; the person may insist
 const DAMAGED = "checksum"; // the bytes changed on their way
 const THERE = "already_there"; // the photo is in this case, perhaps from a try whose answer was lost
+
+/** A Retry-After in ms: seconds, or a time of day (RFC 9110 section 10.2.3); 0 for none. */
+function asked(header) {
+  const wait = /^\d+$/.test(header ?? "") ? Number(header) * 1000 : Date.parse(header) - Date.now();
+  return Math.min(LONGEST_ASKED, Math.max(0, wait || 0));
+}
 
 export class Row {
   constructor(uploader, element, parcel = null) {
@@ -116,17 +125,32 @@ export class Row {
     request.setRequestHeader("Accept", "application/json");
     request.upload.addEventListener("progress", (event) => {
       if (!event.lengthComputable || this.state !== "sending") return;
+      watch(event.loaded < event.total ? patience : 2 * patience);
       const share = Math.round((100 * event.loaded) / event.total);
       this.progress.value = share;
       this.words.textContent = share < 100 ? words.sending.replace("%s", share) : words.checking;
     });
     this.progress.value = 0;
     this.words.textContent = words.sending.replace("%s", 0);
+    const patience = Number(this.uploader.root.dataset.patience) || PATIENCE;
+    let giveUp = () => {};
+    let watchdog = null;
+    const watch = (time) => {
+      window.clearTimeout(watchdog);
+      watchdog = window.setTimeout(() => giveUp(), time);
+    };
     return new Promise((resolve) => {
+      // The browser itself waits for ever on a line that is up and carries nothing.
+      giveUp = () => {
+        resolve(this.broken(words.stalled));
+        request.abort();
+      };
+      request.addEventListener("loadend", () => window.clearTimeout(watchdog));
       request.addEventListener("load", () => resolve(this.answered(request)));
       request.addEventListener("error", () => resolve(this.broken(words.offline)));
       request.addEventListener("abort", resolve);
       request.send(body);
+      watch(patience);
     });
   }
 
@@ -145,8 +169,9 @@ export class Row {
     const { status } = request;
     const lost = status === 401 || status === 403 || (status < 300 && !answer?.id);
     if (lost) return this.become("failed", answer?.error || words.signedOut, { button: this.retry });
-    if (answer?.code === DAMAGED || answer?.id || status === 429 || status >= 500) {
-      return this.broken(answer?.error || words.failed);
+    if (answer?.code === DAMAGED || answer?.id || NOT_NOW.includes(status) || status >= 500) {
+      const sentence = answer?.error || (status === 408 ? words.stalled : words.failed);
+      return this.broken(sentence, asked(request.getResponseHeader("Retry-After")));
     }
     return this.refuse(answer?.error || (status === 413 ? words.tooLarge : words.refused), answer?.code);
   }
@@ -174,10 +199,11 @@ export class Row {
     return this.uploader.announce();
   }
 
-  /** Try again later: twice as late each time, and not in step with everybody else. */
-  broken(sentence) {
+  /** Try again later: twice as late each time, not in step with everybody else, and not before `atLeast` ms. */
+  broken(sentence, atLeast = 0) {
     if (this.tries === 0) navigator.storage?.persist?.(); // on a bad line the photo may have to stay here for long
-    const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** this.tries++) * (0.5 + Math.random() / 2);
+    const own = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** this.tries++);
+    const pause = Math.max(own * (0.5 + Math.random() / 2), atLeast);
     const kept = this.kept ? this.uploader.words.kept : this.uploader.words.notKept;
     this.become("resting", `${sentence} ${kept}`, { button: this.retry });
     this.timer = window.setTimeout(() => this.again(), pause);

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 
 import pytest
 from django.urls import reverse
@@ -77,6 +78,40 @@ def test_a_server_that_fails_twice_and_a_reload(page, near):
     page.reload()
     expect(row(page, "near.jpg")).to_contain_text("Arrived")
     assert len(tries) == 3
+    arrived_once(near)
+
+
+def test_a_line_that_is_too_slow_for_the_proxy_is_tried_again(page, near):
+    """nginx answers 408 where a request comes too slowly; 429 and 425 mean "not now" as well."""
+    answers = [
+        {"status": 408, "body": "<html>408 Request Time-out</html>"},
+        {"status": 425, "body": ""},
+        {"status": 429, "body": "", "headers": {"Retry-After": "3"}},
+    ]
+    times = []
+
+    def answer(route) -> None:
+        times.append(time.monotonic())
+        route.fulfill(**answers[len(times) - 1]) if len(times) <= len(answers) else route.continue_()
+
+    page.route("**/photos/", answer)
+    choose(page, near)
+    expect(row(page, "near.jpg")).to_contain_text("too slow, or stands still")
+    expect(row(page, "near.jpg")).to_contain_text("tried again by itself")
+    expect(row(page, "near.jpg")).to_contain_text("Arrived", timeout=20_000)
+    assert len(times) == 4
+    assert times[3] - times[2] >= 3  # what Retry-After asks for
+    arrived_once(near)
+
+
+def test_a_request_that_stands_still_is_given_up_and_tried_again(page, near):
+    page.locator("[data-uploader]").evaluate("element => { element.dataset.patience = 1500 }")
+    held = []
+    page.route("**/photos/", lambda route: route.continue_() if held else held.append(route))
+    choose(page, near)
+    expect(row(page, "near.jpg")).to_contain_text(re.compile("Sending|Looking"))
+    expect(row(page, "near.jpg")).to_contain_text("too slow, or stands still")
+    expect(row(page, "near.jpg")).to_contain_text("Arrived", timeout=20_000)
     arrived_once(near)
 
 

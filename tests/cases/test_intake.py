@@ -3,12 +3,9 @@
 import errno
 import io
 import threading
-from datetime import timedelta
 
 import pytest
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 from PIL import Image
@@ -327,20 +324,3 @@ def test_the_row_is_committed_only_after_its_files_are_there(case, settings, mon
 
     monkeypatch.setattr(intake, "_recorded", look)
     take(case, photo())
-
-
-def test_the_sweep_takes_old_orphans_and_nothing_else(case, settings, capsys):
-    image = take(case, photo())
-    removed = intake.remove(take(case, photo(seed=5)))
-    orphan = default_storage.save("images/ab/abandoned.jpg", ContentFile(b"x"))
-    partial = settings.MEDIA_ROOT / "images/ab/.0123.partial"
-    partial.write_bytes(b"half")
-    standing = files(settings) - {orphan, "images/ab/.0123.partial"}
-
-    call_command("sweep_orphans")
-    assert "0 orphaned files" in capsys.readouterr().out
-    assert files(settings) == standing | {orphan, "images/ab/.0123.partial"}
-
-    assert intake.sweep_orphans(older_than=timedelta(0)) == 2
-    assert files(settings) == standing
-    assert {image.original.name, removed.original.name} <= standing

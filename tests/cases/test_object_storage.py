@@ -12,10 +12,11 @@ from django.core.checks import Error
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage, storages
 from django.urls import reverse
+from django.utils import timezone
 from moto.server import ThreadedMotoServer
 
 from cases.models import LesionImage, PredictionState
-from cases.photo import files, intake
+from cases.photo import files, intake, orphans
 from cases.photo.object_storage import ObjectStorage
 from cases.prediction import asking, computing
 from inference import registry
@@ -62,7 +63,7 @@ def image(endpoint, alma) -> LesionImage:
 
 
 def keys() -> set[str]:
-    return {f"{folder}/{name}" for folder, names in intake._walk("images") for name in names}
+    return {f"{folder}/{name}" for folder, names in orphans.walk("images") for name in names}
 
 
 def test_a_photo_goes_to_the_bucket_and_is_predicted_from_it(image, settings, monkeypatch):
@@ -95,11 +96,25 @@ def test_any_failure_after_the_objects_removes_them(endpoint, alma, monkeypatch)
     assert not case.images.exists()
 
 
-def test_orphans_are_swept(image):
+def test_orphans_are_moved_aside_put_back_and_removed(image):
     default_storage.save("images/ab/abandoned.jpg", ContentFile(b"x"))
-    assert intake.sweep_orphans() == 0  # it is young
-    assert intake.sweep_orphans(older_than=timedelta(seconds=-5)) == 1
+    assert orphans.sweep() == orphans.Swept(0, 0, 0)  # it is young
+    # The server's clock may be a little ahead.
+    assert orphans.sweep(older_than=timedelta(seconds=-5)) == orphans.Swept(1, 0, 0)
     assert len(keys()) == 3
+    aside = f"{orphans.ASIDE}/{timezone.now().date()}/ab/abandoned.jpg"
+    assert default_storage.open(aside).read() == b"x"
+
+    # Its row comes back, with a backup.
+    LesionImage.objects.filter(id=image.id).update(derivative="images/ab/abandoned.jpg", original="images/ab/a.jpg")
+    assert orphans.sweep() == orphans.Swept(0, 1, 0)
+    assert default_storage.open("images/ab/abandoned.jpg").read() == b"x"
+    assert not default_storage.exists(aside)
+
+    LesionImage.objects.filter(id=image.id).update(derivative=image.derivative, original=image.original)
+    assert orphans.sweep(older_than=timedelta(seconds=-5)) == orphans.Swept(1, 0, 0)
+    assert orphans.sweep(kept_for=timedelta(0)) == orphans.Swept(0, 0, 1)
+    assert not default_storage.exists(aside)
 
 
 def test_it_is_streamed_whole_and_in_parts(image, alma, sign_in):

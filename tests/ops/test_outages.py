@@ -113,3 +113,19 @@ def test_sweeps_come_evenly_whatever_happens_to_the_time_of_day(monkeypatch: pyt
     # Which of two that are due at the same moment comes first does not matter.
     assert sent[2:5] == ["often"] * 3
     assert sorted(sent[5:]) == ["often", "seldom"]
+
+
+def test_a_daily_job_comes_an_hour_after_the_start_and_then_daily(monkeypatch: pytest.MonkeyPatch) -> None:
+    clocks = _Clocks(monkeypatch)
+    app = Celery("daily", broker="memory://", set_as_current=False)
+    app.conf.beat_schedule = {"daily": {"task": "daily", "schedule": 24 * 3600.0}}
+    scheduler = EvenScheduler(app)
+    sent: list[float] = []
+    monkeypatch.setattr(scheduler, "apply_entry", lambda entry, producer=None: sent.append(clocks.even))
+    monkeypatch.setattr(EvenScheduler, "producer", None)
+
+    assert scheduler.tick() == pytest.approx(3600)
+    for hour in range(26):
+        clocks.pass_by(3600)
+        scheduler.tick()
+        assert len(sent) == (2 if hour >= 24 else 1)
