@@ -70,8 +70,8 @@ def judge(comparison: Comparison) -> Judgement:
     # Photos that it learned from would flatter it: worse is worse all the same, and anything better is not known.
     if known is None and judgement.verdict != Verdict.WORSE:
         unknown = _(
-            "It is not known whether the candidate learned from these photos, which would flatter it: an admin who knows "
-            "that it did not may allow the promotion."
+            "It is not known whether the candidate learned from these photos, which would flatter it: an admin who "
+            "knows that it did not may allow the promotion."
         )
         return Judgement(Verdict.MAY_BE_KNOWN, f"{unknown} {judgement.sentence}")
     return judgement
@@ -142,7 +142,7 @@ def newest_and_decisive(
 ) -> tuple[list[Comparison], Comparison | None]:
     """The newest comparisons of `version`, `number` at most, and the one that counts; one query for both."""
     ours, standing = Comparison.objects.filter(candidate=version), _standing(version, active)
-    found = list(
+    found: list[Any] = list(
         ours.annotate(stands=models.Exists(standing.filter(pk=models.OuterRef("pk")).order_by()))
         .filter(models.Q(id__in=ours.values("id")[:number]) | models.Q(stands=True))
         .select_related("baseline")

@@ -108,7 +108,7 @@ def test_only_the_newest_comparison_with_the_present_active_model_counts(first, 
 def test_what_nobody_knows_to_be_held_out_needs_an_admins_word(first, candidate):
     comparison = compared(candidate, first, PASSES, overlap=None)
     assert promotion.judge(comparison).verdict == promotion.Verdict.MAY_BE_KNOWN
-    with pytest.raises(promotion.GateRefused, match="not known whether the candidate learned from these .* not worse"):
+    with pytest.raises(promotion.GateRefused, match=r"not known whether the candidate learned from these .* not worse"):
         promotion.promote("second", **WHO)
     promotion.waive(comparison, reason="These are of last week", by="Alex Winter")
     promotion.promote("second", **WHO)
@@ -125,7 +125,7 @@ def test_worse_on_photos_that_may_flatter_it_is_worse(first, candidate):
 def test_a_lost_comparison_is_not_undone_by_another_test_set(first, candidate):
     lost = compared(candidate, first, WORSE, data="photos, test", manifest_sha256="a" * 64)
     compared(candidate, first, PASSES, data="photos, val", manifest_sha256="b" * 64)
-    with pytest.raises(promotion.GateRefused, match="finds fewer .* That was on photos, test, and"):
+    with pytest.raises(promotion.GateRefused, match=r"finds fewer .* That was on photos, test, and"):
         promotion.promote("second", **WHO)
     compared(candidate, first, TOO_FEW, manifest_sha256="b" * 64)
     assert promotion.decisive(candidate, first) == lost
