@@ -137,6 +137,15 @@ def test_a_hopeless_data_set_is_refused_in_one_sentence(tmp_path):
         call_command("train", data=data, out=tmp_path / "out")
 
 
+def test_a_class_whose_files_are_all_broken_is_refused_in_one_sentence(tmp_path):
+    data = drawn.folder(tmp_path / "data", {"NEV": 8, "MEL": 8, "BCC": 2}, splits=(), metadata=False)
+    for number, file in enumerate((data / "BCC").iterdir()):
+        file.write_bytes(b"not a picture %d" % number)
+    wishes = {"network": "student", "epochs": 1, "folds": 2}
+    with pytest.raises(CommandError, match=r"^No photo of the class BCC can be read: mend its files"):
+        call_command("train", data=data, out=tmp_path / "out", **wishes)
+
+
 @pytest.mark.one_pair
 @pytest.mark.django_db
 def test_the_head_alone_trains_on_a_bare_folder_of_classes(settings, tmp_path, capsys):
