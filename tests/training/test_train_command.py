@@ -73,6 +73,7 @@ def test_it_leaves_pictures_a_card_and_no_litter(student):
         assert (out / name).read_text(encoding="utf-8").rstrip().endswith("</svg>")
     card = (out / "bundle" / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert ATTRIBUTION in card
+    assert "python manage.py train --data data --name drawn-1 --network student --splits train --epochs 12" in card
     assert "| MEL | Melanoma | C43.9 | yes |" in card
     assert "| sex | female | 24 | " in card
     assert "| age | 80+ | 0 |" not in card

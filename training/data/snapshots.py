@@ -214,6 +214,9 @@ def facts(snapshot_id: UUID | None) -> dict[str, Any]:
             "photos": snapshot.photo_count,
             "patients": snapshot.patient_count,
             "sources": snapshot.counts["sources"],
+            # Not which: the model's page is for every clinic.
+            "of_one_clinic": snapshot.clinic_id is not None,
+            "includes_unconfirmed": snapshot.includes_unconfirmed,
         }
     }
 

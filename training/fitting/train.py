@@ -330,6 +330,7 @@ def write_bundle(
             "folds": options.folds,
             "splits": options.splits,
             "recipe": asdict(final),
+            "asked": options.asked,
             "data": options.data_name,
             **snapshot_facts(options.snapshot),
             "manifest_sha256": dataset.manifest_hash(),
