@@ -4,12 +4,16 @@ The gate: a candidate takes the active model's place only after both were measur
 the candidate was not worse at finding what is malignant. Not worse means non-inferior (Piaggio et al. 2012,
 doi:10.1001/jama.2012.87802): its sensitivity on that set is not lower, and the 95 % interval of the paired difference
 stays above `-settings.PROMOTION_SENSITIVITY_MARGIN`. Where the interval is too wide for that, the malignant photos are
-too few to say, and only an admin's reasoned waiver lets the candidate through. The first model needs no comparison.
+too few to say, and only an admin's reasoned waiver lets the candidate through. The same holds where nobody can know
+whether the candidate learned from photos of the test set. Worse on one test set stands, whatever another one says after
+it: else a lost comparison could be repeated until one is won. The first model needs no comparison.
 
 Who may ask is the doors' matter (accounts/roles.py). Everything here is logged as an Activation.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import models, transaction
@@ -35,6 +39,7 @@ class Verdict(models.TextChoices):
     WORSE = "worse", gettext_lazy("Worse")
     TOO_FEW = "too_few", gettext_lazy("Too few to say")
     NOT_HELD_OUT = "not_held_out", gettext_lazy("Not a held-out test set")
+    MAY_BE_KNOWN = "may_be_known", gettext_lazy("Not known to be held out")
 
 
 @dataclass(frozen=True)
@@ -46,16 +51,34 @@ class Judgement:
     def passes(self) -> bool:
         return self.verdict == Verdict.PASSES
 
+    @property
+    def can_be_waived(self) -> bool:
+        """Whether it says neither yes nor no, so that an admin who knows more may say it."""
+        return self.verdict in (Verdict.TOO_FEW, Verdict.MAY_BE_KNOWN)
+
 
 def judge(comparison: Comparison) -> Judgement:
     """What a finished comparison says of promoting its candidate, with the figures that it rests on."""
-    figures = comparison.figures
-    if known := figures["overlap"]["candidate"]:
+    known = comparison.figures["overlap"]["candidate"]
+    if known:
         return Judgement(
             Verdict.NOT_HELD_OUT,
             _("%(count)s of the %(n)s photos of the test set were used to train the candidate.")
             % {"count": known, "n": comparison.n},
         )
+    judgement = _by_sensitivity(comparison.figures)
+    # Photos that it learned from would flatter it: worse is worse all the same, and anything better is not known.
+    if known is None and judgement.verdict != Verdict.WORSE:
+        unknown = _(
+            "It is not known whether the candidate learned from these photos, which would flatter it: an admin who "
+            "knows that it did not may allow the promotion."
+        )
+        return Judgement(Verdict.MAY_BE_KNOWN, f"{unknown} {judgement.sentence}")
+    return judgement
+
+
+def _by_sensitivity(figures: dict[str, Any]) -> Judgement:
+    """The rule itself, for photos that the candidate has not seen."""
     if not figures["malignant_n"]:
         return Judgement(Verdict.TOO_FEW, _("The test set has no malignant photo: too few to say."))
     figure, margin = figures["figures"][RULE], settings.PROMOTION_SENSITIVITY_MARGIN
@@ -92,25 +115,39 @@ def _points(difference: float) -> str:
 
 
 def decisive(version: ModelVersion, active: ModelVersion) -> Comparison | None:
-    """The comparison that counts: the newest of `version` with `active`."""
-    return _decisive(version, active).first()
+    """The comparison of `version` with `active` that counts: one that it lost, on whichever test set; else the newest.
+
+    Of each test set, known by its hash, only the newest is looked at.
+    """
+    return _counting(_standing(version, active))
 
 
-def _decisive(version: ModelVersion, active: ModelVersion) -> models.QuerySet[Comparison]:
+def _standing(version: ModelVersion, active: ModelVersion) -> models.QuerySet[Comparison]:
+    """The newest finished comparison of the two on each test set."""
     done = Comparison.objects.filter(candidate=version, baseline=active, state=ComparisonState.DONE)
-    return done.order_by("-finished_at", "-id")[:1]
+    moment = models.OuterRef("finished_at")
+    later = models.Q(finished_at__gt=moment) | models.Q(finished_at=moment, id__gt=models.OuterRef("id"))
+    newer = done.filter(later, manifest_sha256=models.OuterRef("manifest_sha256"))
+    return done.exclude(models.Exists(newer.order_by()))
+
+
+def _counting(standing: Iterable[Comparison]) -> Comparison | None:
+    newest_first = sorted(standing, key=lambda each: (each.finished_at, each.id), reverse=True)
+    lost = [each for each in newest_first if judge(each).verdict == Verdict.WORSE]
+    return next(iter(lost + newest_first), None)
 
 
 def newest_and_decisive(
     version: ModelVersion, active: ModelVersion, number: int
 ) -> tuple[list[Comparison], Comparison | None]:
     """The newest comparisons of `version`, `number` at most, and the one that counts; one query for both."""
-    ours = Comparison.objects.filter(candidate=version)
-    wanted = models.Q(id__in=ours.values("id")[:number]) | models.Q(id__in=_decisive(version, active).values("id"))
-    found = list(ours.filter(wanted).select_related("baseline"))
-    done = [each for each in found if each.baseline_id == active.id and each.state == ComparisonState.DONE]
-    counts = max(done, key=lambda each: (each.finished_at, each.id), default=None)
-    return found[:number], counts
+    ours, standing = Comparison.objects.filter(candidate=version), _standing(version, active)
+    found: list[Any] = list(
+        ours.annotate(stands=models.Exists(standing.filter(pk=models.OuterRef("pk")).order_by()))
+        .filter(models.Q(id__in=ours.values("id")[:number]) | models.Q(stands=True))
+        .select_related("baseline")
+    )
+    return found[:number], _counting(each for each in found if each.stands)
 
 
 def obstacle(version: ModelVersion, active: ModelVersion | None, comparison: Comparison | None) -> str:
@@ -127,8 +164,11 @@ def obstacle(version: ModelVersion, active: ModelVersion | None, comparison: Com
             "active": active,
         }
     judgement = judge(comparison)
-    if judgement.passes or (judgement.verdict == Verdict.TOO_FEW and comparison.waived_reason):
+    if judgement.passes or (judgement.can_be_waived and comparison.waived_reason):
         return ""
+    if judgement.verdict == Verdict.WORSE:
+        stands = _("That was on %(data)s, and a comparison on another test set does not undo it.")
+        return f"{judgement.sentence} {stands % {'data': comparison.data}}"
     return judgement.sentence
 
 
@@ -255,15 +295,17 @@ def end_shadow(name: str, *, reason: str, by: str) -> ModelVersion:
 
 @transaction.atomic
 def waive(comparison: Comparison, *, reason: str, by: str) -> Comparison:
-    """Lets the candidate of a comparison through the gate although its cases were too few to say.
+    """Lets the candidate of a comparison through the gate although the comparison cannot say that it is not worse.
 
     Raises:
-        RegistryError: no reason, or the comparison says something else than "too few".
+        RegistryError: no reason, or the comparison says that it is worse, or that it knows the test set.
     """
     reason = _given(reason)
     comparison = Comparison.objects.select_for_update().get(id=comparison.id)
-    if comparison.state != ComparisonState.DONE or judge(comparison).verdict != Verdict.TOO_FEW:
-        raise RegistryError(_("Only a comparison on too few cases can be waived."))
+    if comparison.state != ComparisonState.DONE or not judge(comparison).can_be_waived:
+        raise RegistryError(
+            _("Only a comparison on too few cases, or on photos that are not known to be held out, can be waived.")
+        )
     if not comparison.waived_reason:
         comparison.waived_reason, comparison.waived_by, comparison.waived_at = reason, by, timezone.now()
         comparison.save(update_fields=["waived_reason", "waived_by", "waived_at"])

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
@@ -89,6 +90,26 @@ class Options:
         """What the model learns from, for its description."""
         parts = [self.data.resolve().name] if self.data else []
         return " + ".join(parts + (["signed cases"] if self.snapshot else []))
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What was wished for, for whoever wants to do it again: folders by their names alone, not where they lie."""
+        return {
+            "name": self.name,
+            "data": self.data.resolve().name if self.data else None,
+            "from_cases": self.snapshot is not None,
+            "network": self.network,
+            "splits": self.splits,
+            "quick": self.quick,
+            "tune_from": self.tune_from,
+            # The most epochs; those that the folds found best are in the recipe.
+            "epochs": self.recipe.epochs,
+            "folds": self.folds,
+            "fits": self.recipe.fits,
+            "seed": self.seed,
+            "not_a_lesion": self.not_a_lesion.resolve().name if self.not_a_lesion else None,
+            "malignant": list(self.malignant),
+        }
 
     @property
     def cut(self) -> str | None:

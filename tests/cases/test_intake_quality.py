@@ -66,6 +66,16 @@ def test_scores_are_shares_and_fall_with_each_fault():
     assert quality.score({}) is None
 
 
+@pytest.mark.parametrize(("short_side", "is_poor"), [(200, True), (240, True), (260, True), (300, False), (450, False)])
+def test_a_photo_smaller_than_what_the_network_looks_at_is_poor(short_side, is_poor):
+    """One of 300 pixels is remarked, and stays good enough."""
+    small = pictures.drawn().resize((short_side * 9 // 7, short_side), Image.Resampling.LANCZOS)
+    taken = picture.read(pictures.as_jpeg(small), "a.jpg")
+    assert (taken.quality[quality.SIZE] < remarks_in_words.POOR) is is_poor
+    assert (remarks_in_words.in_a_word(quality.score(taken.quality)) == "Poor photo quality") is is_poor
+    assert ("small" in taken.remarks) is (short_side < remarks_in_words.SMALL_SIDE)
+
+
 def test_what_is_counted_is_what_numpy_would_find():
     picture = ImageEnhance.Brightness(pictures.drawn().resize((311, 256))).enhance(1.7)
     pixels, grey = np.asarray(picture), np.asarray(picture.convert("L"))

@@ -105,6 +105,42 @@ def test_only_the_newest_comparison_with_the_present_active_model_counts(first, 
         promotion.promote("second", **WHO)
 
 
+def test_what_nobody_knows_to_be_held_out_needs_an_admins_word(first, candidate):
+    comparison = compared(candidate, first, PASSES, overlap=None)
+    assert promotion.judge(comparison).verdict == promotion.Verdict.MAY_BE_KNOWN
+    with pytest.raises(promotion.GateRefused, match=r"not known whether the candidate learned from these .* not worse"):
+        promotion.promote("second", **WHO)
+    promotion.waive(comparison, reason="These are of last week", by="Alex Winter")
+    promotion.promote("second", **WHO)
+    assert Activation.objects.latest("at").override_by == "Alex Winter"
+
+
+def test_worse_on_photos_that_may_flatter_it_is_worse(first, candidate):
+    comparison = compared(candidate, first, WORSE, overlap=None)
+    assert promotion.judge(comparison).verdict == promotion.Verdict.WORSE
+    with pytest.raises(RegistryError, match="Only a comparison on too few cases"):
+        promotion.waive(comparison, **WHO)
+
+
+def test_a_lost_comparison_is_not_undone_by_another_test_set(first, candidate):
+    lost = compared(candidate, first, WORSE, data="photos, test", manifest_sha256="a" * 64)
+    compared(candidate, first, PASSES, data="photos, val", manifest_sha256="b" * 64)
+    with pytest.raises(promotion.GateRefused, match=r"finds fewer .* That was on photos, test, and"):
+        promotion.promote("second", **WHO)
+    compared(candidate, first, TOO_FEW, manifest_sha256="b" * 64)
+    assert promotion.decisive(candidate, first) == lost
+    listed, decisive = promotion.newest_and_decisive(candidate, first, 1)
+    assert ([each.manifest_sha256[0] for each in listed], decisive) == (["b"], lost)
+
+
+def test_of_one_test_set_the_newest_comparison_counts(first, candidate):
+    compared(candidate, first, WORSE)
+    newest = compared(candidate, first, PASSES)
+    assert promotion.decisive(candidate, first) == newest
+    assert promotion.newest_and_decisive(candidate, first, 8)[1] == newest
+    promotion.promote("second", **WHO)
+
+
 def test_an_admins_waiver_lets_too_few_through_and_is_logged(first, candidate):
     comparison = compared(candidate, first, TOO_FEW)
     promotion.waive(comparison, reason="Two hundred shadowed cases agree", by="Alex Winter")

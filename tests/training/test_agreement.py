@@ -4,11 +4,12 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from django.urls import reverse
 
 from cases.models import Condition
 from cases.reading import reads
 from cases.record import outcomes
-from inference.models import ModelState
+from inference.models import Activation, ActivationKind, ModelState
 from tests.cases.models import registered_model
 from tests.cases.readings import predict
 from tests.cast import make_image, waiting_case
@@ -99,6 +100,30 @@ def test_beside_what_was_signed_and_what_the_biopsy_found(alma, models):
     assert (found.photos, found.malignant) == (3, 2)
     assert (found.silent_right.hits, found.active_right.hits) == (3, 2)
     assert (found.silent_found.hits, found.active_found.hits) == (2, 1)
+
+
+def test_who_promotes_sees_how_it_did_as_the_shadow(alma, models, sign_in):
+    _active, shadow = models
+    address = reverse("model_promote", args=[shadow.id])
+    client = sign_in(alma.lead)
+    assert "It was never the shadow" in client.get(address).content.decode()
+    Activation.objects.create(model_version=shadow, kind=ActivationKind.SHADOW_ON, reason="Try it", by="Somebody")
+    assert "has scored no photo of your clinics" in client.get(address).content.decode()
+    case = waiting_case(alma)
+    both(case, models, said("NEV"), said("MEL", urgent=True))
+    sign(alma, case, "MEL")
+    shown = client.get(address).content.decode()
+    assert "never the shadow" not in shown
+    assert "1 by it alone" in shown
+    assert "Beside what was signed" in shown
+
+
+def test_what_was_scored_again_is_no_time_as_the_shadow(alma, models, sign_in):
+    both(waiting_case(alma), models, said("NEV"), said("NEV"))
+    shown = sign_in(alma.lead).get(reverse("model_promote", args=[models[1].id])).content.decode()
+    assert "It was never the shadow" in shown
+    assert "What follows is of old cases" in shown
+    assert "Same first condition" in shown
 
 
 def test_kappa_where_chance_agrees_always():

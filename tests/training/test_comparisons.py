@@ -252,6 +252,20 @@ def test_an_admin_waives_and_a_lead_promotes_with_it(alma, sign_in, monkeypatch)
     assert f"The gate was overridden by {alma.admin}" in shown
 
 
+def test_the_pages_say_what_is_not_known_and_offer_the_waiver(alma, sign_in):
+    second = version("second")
+    comparison = compared(second, version("first", "active"), overlap=None)
+    client = sign_in(alma.admin)
+    shown = page(client, comparison)
+    assert "not known whether the candidate learned from these photos" in shown
+    assert "Allow a promotion all the same" in shown
+    listed = client.get(reverse("model_detail", args=[second.id])).content.decode()
+    assert "Not known to be held out" in listed
+    asked = sign_in(alma.lead).get(reverse("model_promote", args=[second.id])).content.decode()
+    assert "not known whether the candidate learned from these photos" in asked
+    assert 'name="reason"' not in asked
+
+
 def test_a_worse_one_is_not_waived(alma, sign_in):
     comparison = compared(version("second"), version("first", "active"), WORSE)
     client = sign_in(alma.admin)
@@ -279,4 +293,4 @@ def test_the_report_is_the_same_for_the_command_line(candidate):
     whole, split = testsets.load("folder:test", "Somebody")
     stored = comparisons.run_now(candidate, registry.active(), whole, split, by="Somebody", report=Report())
     assert (stored.state, stored.source, stored.n) == (DONE, "", 10)
-    assert promotion.judge(stored).verdict in ("too_few", "worse")
+    assert promotion.judge(stored).verdict in ("may_be_known", "worse")

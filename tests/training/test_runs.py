@@ -6,21 +6,26 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
 from cases.models import Notification
 from cases.record import patients
+from inference.bundle import Bundle
+from inference.models import ModelVersion
 from tests.cast import make_patient, waiting_case
+from tests.inference import small_bundle
 from tests.inference.registered import version
 from tests.training.test_snapshots import signed
 from training import tasks
+from training.data import snapshots
 from training.models import RunState, TrainingRun
 from training.pages import model_file
 from training.pages import run as run_page
-from training.progress import Curve, Stage
-from training.runs import lifecycle, trainer
+from training.progress import Curve, Report, Stage
+from training.recipe import Options
+from training.runs import lifecycle, start, trainer
 from training.runs import report as run_report
 
 pytestmark = pytest.mark.django_db
@@ -348,6 +353,42 @@ def test_a_run_goes_on_with_its_snapshot_and_begins_anew_without_consent(alma):
     assert run_report.options_of(fresh(run)).snapshot == anew, "nothing was learnt, and nothing has changed"
 
 
+def cases_alone(snapshot, out) -> Options:
+    return Options(data=None, name="cases-1", out=out, network="student", snapshot=snapshot.id)
+
+
+def test_going_on_without_consent_is_refused_and_what_was_computed_is_gone(alma, tmp_path):
+    """The command goes on with the snapshot that it began with, and a week is too long to keep features of a photo."""
+    patient = signed(alma).lesion.patient
+    snapshot = snapshots.take(by="Somebody")
+    left = tmp_path / "out" / ".unfinished"
+    left.mkdir(parents=True)
+    (left / "features.npy").write_bytes(b"of the patient's photo")
+    patients.record_consent(patient, "training", "refused", alma.staff)
+    with pytest.raises(start.TrainingRefused, match=r"1 patients of the snapshot .* no longer consent"):
+        start.train(cases_alone(snapshot, tmp_path / "out"), Report())
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("withdrawn", [True, False])
+def test_a_consent_taken_back_in_mid_run_leaves_no_candidate(alma, tmp_path, settings, withdrawn):
+    settings.BUNDLE_ROOT = tmp_path / "registered"
+    patient = signed(alma).lesion.patient
+    snapshot = snapshots.take(by="Somebody")
+    facts = {**small_bundle.spec().get("training", {}), **snapshots.facts(snapshot.id)}
+    made = Bundle.load(small_bundle.write(tmp_path / "out" / "bundle", name="cases-1", training=facts))
+    if not withdrawn:
+        version = start.candidate(made)
+        assert version
+        assert list(version.snapshots.all()) == [snapshot]
+        return
+    patients.record_consent(patient, "training", "refused", alma.staff)
+    with pytest.raises(start.TrainingRefused, match=r"took back their consent .* Start a new training: it will learn"):
+        start.candidate(made)
+    assert not ModelVersion.objects.exists()
+    assert not made.path.exists()
+
+
 # --- Progress and pages ------------------------------------------------------------------------------------------
 
 
@@ -370,6 +411,26 @@ def test_progress_is_in_the_row(monkeypatch):
     assert table
     assert len(drawing.lines) == 2
     assert table.rows == [["Fold 1 of 2", "2", "0.90", "1.00", "0.50"]]
+
+
+@pytest.mark.parametrize("broken", [OperationalError, InterfaceError])
+def test_a_database_that_is_away_costs_words_and_not_the_run(monkeypatch, broken):
+    monkeypatch.setattr(run_report, "_SECONDS_BETWEEN", 0)
+    run = claimed(asked())
+    report, note, is_away = run_report.RunReport(run), lifecycle.note, [True]
+
+    def noted(mine: TrainingRun, **progress) -> bool:
+        if is_away[0]:
+            raise broken("server closed the connection unexpectedly")
+        return note(mine, **progress)
+
+    monkeypatch.setattr(lifecycle, "note", noted)
+    report.say("train NEV 12")
+    report.step("Decoding", 5, 10)
+    assert (fresh(run).stage, fresh(run).said) == ("", [])
+    is_away[0] = False
+    report.step("Decoding", 6, 10)
+    assert (fresh(run).stage, fresh(run).done, fresh(run).said) == ("Decoding", 6, ["train NEV 12"])
 
 
 def test_from_the_form_to_the_run(alma, sign_in, settings):

@@ -73,6 +73,7 @@ def test_it_leaves_pictures_a_card_and_no_litter(student):
         assert (out / name).read_text(encoding="utf-8").rstrip().endswith("</svg>")
     card = (out / "bundle" / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert ATTRIBUTION in card
+    assert "python manage.py train --data data --name drawn-1 --network student --splits train --epochs 12" in card
     assert "| MEL | Melanoma | C43.9 | yes |" in card
     assert "| sex | female | 24 | " in card
     assert "| age | 80+ | 0 |" not in card
@@ -135,6 +136,15 @@ def test_a_hopeless_data_set_is_refused_in_one_sentence(tmp_path):
     data = drawn.folder(tmp_path / "data", {"NEV": 3})
     with pytest.raises(CommandError, match=r"^There is only one class, NEV: a model needs at least two"):
         call_command("train", data=data, out=tmp_path / "out")
+
+
+def test_a_class_whose_files_are_all_broken_is_refused_in_one_sentence(tmp_path):
+    data = drawn.folder(tmp_path / "data", {"NEV": 8, "MEL": 8, "BCC": 2}, splits=(), metadata=False)
+    for number, file in enumerate((data / "BCC").iterdir()):
+        file.write_bytes(b"not a picture %d" % number)
+    wishes = {"network": "student", "epochs": 1, "folds": 2}
+    with pytest.raises(CommandError, match=r"^No photo of the class BCC can be read: mend its files"):
+        call_command("train", data=data, out=tmp_path / "out", **wishes)
 
 
 @pytest.mark.one_pair

@@ -35,6 +35,10 @@ NO_CLASSES = frozenset({"OTH", "NOL"})
 _BATCH = 1000
 
 
+class ConsentWithdrawn(DataError):
+    """A patient of the snapshot no longer consents to training use: nothing may be learnt from it any more."""
+
+
 def split_of(patient_id: UUID) -> Split:
     """Where a patient's photos are, in every snapshot: 70 % are learnt from, 15 % and 15 % held out."""
     digest = hashlib.sha256(_SALT + patient_id.bytes).digest()
@@ -163,10 +167,10 @@ def dataset(snapshot: Snapshot) -> DataSet:
     """The snapshot as a data set.
 
     Raises:
-        DataError: somebody has withdrawn the consent since it was taken.
+        ConsentWithdrawn: somebody has withdrawn the consent since it was taken.
     """
     if withdrawn := withdrawn_patients(snapshot).count():
-        raise DataError(
+        raise ConsentWithdrawn(
             f"{withdrawn} patients of the snapshot {snapshot} no longer consent to training use: take a new one."
         )
     examples = tuple(
@@ -210,6 +214,9 @@ def facts(snapshot_id: UUID | None) -> dict[str, Any]:
             "photos": snapshot.photo_count,
             "patients": snapshot.patient_count,
             "sources": snapshot.counts["sources"],
+            # Not which: the model's page is for every clinic.
+            "of_one_clinic": snapshot.clinic_id is not None,
+            "includes_unconfirmed": snapshot.includes_unconfirmed,
         }
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 TITLES = {
@@ -95,9 +96,10 @@ def model_card(spec: dict[str, Any]) -> str:
         "The same data, options and seed on the same machine give the same weights; another processor rounds "
         "differently.",
         "",
-        f"    python manage.py train{_where(training)}"
-        + f" --network {training['network']} --splits {training.get('splits', 'train')} --folds {training['folds']}"
-        + f" --fits {training['recipe'].get('fits', 1)} --seed {training['seed']}",
+        f"    {command(training, licence['attribution'])}",
+        "",
+        "Folders are named without where they lie"
+        + (", and CLINIC is the clinic whose cases they are." if _of_one_clinic(training) else "."),
         "",
         "Made with " + ", ".join(f"{name} {version}" for name, version in spec["libraries"].items()) + ".",
         "",
@@ -126,11 +128,32 @@ def _figures(metrics: dict[str, Any]) -> list[str]:
     ]
 
 
-def _where(training: dict[str, Any]) -> str:
-    """The options that say what to learn from."""
-    if "snapshot" not in training:
-        return " --data DIR"
-    return " --from-cases" if training["data"] == "signed cases" else " --data DIR --from-cases"
+def command(training: dict[str, Any], attribution: str) -> str:
+    """The `train` command that was given, or that stands for what was asked for on a page."""
+    asked = training["asked"]
+    values = {
+        "data": asked["data"],
+        "clinic": "CLINIC" if _of_one_clinic(training) else None,
+        **{name: asked[name] for name in ("name", "network", "splits", "tune_from", "epochs", "folds", "fits", "seed")},
+        "not_a_lesion": asked["not_a_lesion"],
+        "malignant": ",".join(asked["malignant"]) or None,
+        "attribution": attribution or None,
+    }
+    flags = {
+        "from_cases": asked["from_cases"],
+        "include_unconfirmed": training.get("snapshot", {}).get("includes_unconfirmed", False),
+        "quick": asked["quick"],
+    }
+    said = [f"{_option(name)} {shlex.quote(str(value))}" for name, value in values.items() if value is not None]
+    return " ".join(["python manage.py train", *said, *(_option(name) for name, wanted in flags.items() if wanted)])
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _of_one_clinic(training: dict[str, Any]) -> bool:
+    return bool(training.get("snapshot", {}).get("of_one_clinic"))
 
 
 def _snapshot(snapshot: dict[str, Any] | None) -> list[str]:

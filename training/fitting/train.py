@@ -25,7 +25,7 @@ from inference.answers import AnswerEncoding
 from inference.bundle import Bundle, BundleClass
 from inference.engine import Engine
 from inference.novelty import Novelty
-from training.data.datasets import DataSet, check, decode
+from training.data.datasets import DataError, DataSet, check, decode
 from training.data.snapshots import facts as snapshot_facts
 from training.fitting.crossvalidation import CrossValidation, OutOfFold, cross_validate, out_of_fold
 from training.fitting.export import export
@@ -236,7 +236,10 @@ def prepare(options: Options, dataset: DataSet, classes: tuple[BundleClass, ...]
 
 
 def readable(dataset: DataSet, options: Options, report: Report) -> tuple[DataSet, np.ndarray]:
-    """The training photos that can be read, decoded.  Broken ones are listed and skipped."""
+    """The training photos that can be read, decoded.  Broken ones are listed and skipped.
+
+    Raises DataError if no photo of a class can be read: the network has an output for each class that was counted.
+    """
     training, pixels, broken = decode(
         dataset.split(options.splits),
         input_size(options.network),
@@ -244,6 +247,10 @@ def readable(dataset: DataSet, options: Options, report: Report) -> tuple[DataSe
     )
     if broken:
         report.say(f"Skipped {len(broken)} files that cannot be read: {', '.join(broken)}")
+        if lost := sorted(set(dataset.labels) - set(dataset.without(broken).labels)):
+            raise DataError(
+                f"No photo of the class {lost[0]} can be read: mend its files, or take its folder out of the data set."
+            )
         check(dataset.without(broken), options.splits)
     return training, pixels
 
@@ -323,6 +330,7 @@ def write_bundle(
             "folds": options.folds,
             "splits": options.splits,
             "recipe": asdict(final),
+            "asked": options.asked,
             "data": options.data_name,
             **snapshot_facts(options.snapshot),
             "manifest_sha256": dataset.manifest_hash(),

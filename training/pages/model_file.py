@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, Subquery
+from django.db.models import Exists, Q, Subquery
 
 from accounts.access import can
 from accounts.models import Clinic, User
@@ -15,7 +15,7 @@ from accounts.roles import Capability
 from cases.numbers import Number
 from cases.worklist import second_looks
 from inference import promotion
-from inference.models import Activation, Comparison, ModelState, ModelVersion
+from inference.models import Activation, ActivationKind, Comparison, ModelState, ModelVersion
 from training import access
 from training.comparing import agreement
 from training.data import snapshots
@@ -38,6 +38,15 @@ class BesideActive:
     comparisons: list[Comparison]
     decisive: Comparison | None
     pairs: list[agreement.Pair] | None
+
+
+@dataclass(frozen=True)
+class ShadowTime:
+    """What there is to see of a model's time as the shadow before it is promoted."""
+
+    was_shadow: bool
+    progress: agreement.Progress
+    pairs: list[agreement.Pair] | None  # None where it was asked about no photo
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,31 @@ def find(person: User, clinic: Clinic | None, model_id: UUID) -> ModelFile | Non
         rescoring=second_looks.context(person, clinic, version, counted) if clinic and counted else None,
         beside_active=_beside(version, active, of_clinics) if active and active != version else None,
     )
+
+
+def shadow_time(person: User, version: ModelVersion, active: ModelVersion) -> ShadowTime:
+    """How `version` has done beside `active` in the clinics of `person`; two queries."""
+    of_clinics = access.counted_clinics(person)
+    was_shadow = Exists(Activation.objects.filter(model_version=version, kind=ActivationKind.SHADOW_ON).order_by())
+    counted: Any = ModelVersion.objects.annotate(
+        was_shadow=was_shadow, **agreement.progress(version.id, of_clinics)
+    ).get(id=version.id)
+    return ShadowTime(
+        was_shadow=counted.was_shadow,
+        progress=agreement.Progress(counted.silent_asked, counted.silent_pending, counted.silent_failed),
+        pairs=agreement.pairs_of(version, active, of_clinics) if counted.silent_asked else None,
+    )
+
+
+def agreement_shown(progress: agreement.Progress, pairs: list[agreement.Pair] | None) -> dict[str, Any]:
+    """What templates/training/models/_agreement.html takes; empty for a model that has scored nothing silently."""
+    if pairs is None:
+        return {}
+    return {
+        "silent": progress,
+        "agreement": agreement.with_active(pairs),
+        "with_reads": agreement.with_reads(pairs),
+    }
 
 
 def _beside(version: Any, active: ModelVersion, clinics: access.ClinicIds) -> BesideActive:

@@ -11,7 +11,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import structlog
 from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from training.data import snapshots
@@ -24,6 +26,8 @@ from training.progress import Curve, Report, Stage
 from training.recipe import Options, recipe_of
 from training.runs import lifecycle, trainer
 from training.runs.start import TrainingRefused
+
+log = structlog.get_logger(__name__)
 
 _SECONDS_BETWEEN = 1.0
 _MOST_LINES = 200
@@ -80,6 +84,9 @@ def _goes_on(run: TrainingRun, out: Path) -> bool:
 class RunReport(Report):
     """Writes progress into the row, at most once a second.
 
+    A database that is away for a while costs words on a page and not the run: what was not written is written with the
+    next word.
+
     Raises:
         Lost: at the next word after the run was cancelled or given to another worker.
     """
@@ -87,6 +94,7 @@ class RunReport(Report):
     def __init__(self, run: TrainingRun) -> None:
         self._run, self._pace, self._written = run, Pace(), 0.0
         self._said: list[str] = []
+        self._unwritten: dict[str, Any] = {}
         self._curves: dict[str, dict[str, list[float]]] = dict(run.curves)
 
     def say(self, text: str) -> None:
@@ -117,5 +125,14 @@ class RunReport(Report):
         self._curves[fit] = {name: [round(value, 4) for value in values] for name, values in asdict(curve).items()}
 
     def _write(self, **fields: Any) -> None:
-        if not lifecycle.note(self._run, **fields):
+        self._unwritten |= fields
+        try:
+            held = lifecycle.note(self._run, **self._unwritten)
+        except (OperationalError, InterfaceError):
+            log.warning("training_progress_not_written", run=str(self._run.id))
+            if not connection.is_usable():
+                connection.close()  # the next word opens another one
+            return
+        if not held:
             raise Lost
+        self._unwritten = {}

@@ -18,7 +18,6 @@ from inference import promotion
 from inference.known import bundle_of, card_of
 from inference.models import Activation, ActivationKind, ModelState, ModelVersion
 from training import access
-from training.comparing import agreement
 from training.data import snapshots, testsets
 from training.forms import CompareForm, ReasonForm
 from training.pages import model as model_page
@@ -100,20 +99,14 @@ def model_detail(request: HttpRequest, model_id: UUID) -> HttpResponse:
 def _decision(file: ModelFile, beside: BesideActive) -> dict[str, Any]:
     """What speaks for and against the model's taking the active one's place."""
     test_sets = testsets.available(clinics=file.clinics)
-    context = {
+    return {
         "comparisons": [(each, promotion.judge(each) if each.state == "done" else None) for each in beside.comparisons],
         "compare_form": CompareForm(test_sets),
         "test_sets": test_sets,
         "obstacle": promotion.obstacle(file.version, file.active, beside.decisive),
         "shadow_form": ReasonForm(prefix="shadow"),
         "former_shadow": file.shadow if file.shadow != file.version else None,
-    }
-    if beside.pairs is None:
-        return context
-    return context | {
-        "silent": file.progress,
-        "agreement": agreement.with_active(beside.pairs),
-        "with_reads": agreement.with_reads(beside.pairs),
+        **model_file.agreement_shown(file.progress, beside.pairs),
     }
 
 

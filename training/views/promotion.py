@@ -1,5 +1,6 @@
 """Deciding which model works: each decision is a page with a reason, and nothing happens on a GET."""
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -8,17 +9,19 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from cases.views.doors import signed_in_person
 from inference import promotion
 from inference.models import Activation, ActivationKind, Comparison, ModelState, ModelVersion
 from inference.registry import RegistryError
 from training.forms import ReasonForm
+from training.pages import model_file
 from training.views.doors import by, find_version, may_promote, may_waive
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @may_promote
 def model_promote(request: HttpRequest, model_id: UUID) -> HttpResponse:
-    """Says what the comparison found and what follows, asks why, and makes the version the active one."""
+    """Says what the comparison found, how it did as the shadow and what follows, asks why, and makes it active."""
     version = find_version(model_id)
     active = ModelVersion.objects.filter(state=ModelState.ACTIVE).first()
     if version == active:
@@ -41,8 +44,14 @@ def model_promote(request: HttpRequest, model_id: UUID) -> HttpResponse:
         "judgement": promotion.judge(comparison) if comparison else None,
         "obstacle": promotion.obstacle(version, active, comparison),
         "given_up": _given_up(version),
+        **(_shadow_time(request, version, active) if active else {}),
     }
     return render(request, "training/models/promote.html", context, status=_status(form))
+
+
+def _shadow_time(request: HttpRequest, version: ModelVersion, active: ModelVersion) -> dict[str, Any]:
+    found = model_file.shadow_time(signed_in_person(request), version, active)
+    return {"was_shadow": found.was_shadow, **model_file.agreement_shown(found.progress, found.pairs)}
 
 
 def _given_up(version: ModelVersion) -> Activation | None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -35,16 +36,33 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{result['n']} photos of {result['patients']} patients; {result['not_taken']} are none that intake takes."
         )
-        self.stdout.write(f"{'AUC against photos as taken':<32} {'by the score':<20} {'by its part':<32} called poor")
-        for row in result["degradations"]:
-            name = row["degradation"] + ("" if row["clear"] else " (mild)")
-            by_part = f"{row['part']} {_interval(row['part_auc'], row['part_auc_ci'])}"
-            poor = f"{row['poor']:.0%}, as taken {row['undegraded_poor']:.0%}"
-            self.stdout.write(f"{name:<32} {_interval(row['auc'], row['auc_ci']):<20} {by_part:<32} {poor}")
+        self.stdout.write("\n" + "\n".join(table(result)) + "\n")
         if options["json"]:
             options["json"].write_text(json.dumps(result, indent=1) + "\n")
         if not result["reached"]:
             raise CommandError(f"Not every clear degradation reaches an AUC of {result['reach']}.")
+
+
+def table(result: dict[str, Any]) -> list[str]:
+    """Markdown, as docs/model-safety.md has it: each degradation, and whether the score reaches what is wanted."""
+    reach = result["reach"]
+    lines = [
+        f"| degradation | AUC of the score | reaches {reach} | its part | AUC of the part | called poor | "
+        "as taken, called poor |",
+        "|---" * 7 + "|",
+    ]
+    for row in result["degradations"]:
+        cells = (
+            row["degradation"],
+            _interval(row["auc"], row["auc_ci"]),
+            "yes" if row["auc"] >= reach else "**no**",
+            row["part"],
+            _interval(row["part_auc"], row["part_auc_ci"]),
+            f"{row['poor']:.0%}",
+            f"{row['undegraded_poor']:.0%}",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
 
 
 def _interval(value: float, interval: list[float] | None) -> str:
