@@ -60,13 +60,13 @@ def showing_ai(
         states: those that `found` is of, and `clinic` the one that it is of, where the caller knows.
     """
     return (
-        found.filter(_may_show_ai(person, states, clinic))
+        found.filter(may_show_ai(person, states, clinic))
         .alias(is_hidden=ai_hidden_here(person))
         .filter(is_hidden=False)
     )
 
 
-def _may_show_ai(person: Person, states: Collection[str], clinic: Clinic | None) -> Q:
+def may_show_ai(person: Person, states: Collection[str], clinic: Clinic | None) -> Q:
     """What the AI's opinion cannot be shown to `person` without.
 
     It narrows a list to the few rows of an index before `ai_hidden_here` is asked of each. A case on which somebody has

@@ -13,8 +13,9 @@ from uuid6 import uuid7
 
 from accounts.models import Clinic, Membership, User
 from accounts.roles import Role
-from cases.demo import aftermath, practising
-from cases.demo.visits import PATIENTS, VISITS, Visit
+from cases.demo import aftermath, everyday, practising
+from cases.demo.hours import later, latest_in_hours
+from cases.demo.visits import PATIENTS, TYPICAL, VISITS, Visit
 from cases.models import (
     Case,
     CaseState,
@@ -72,9 +73,10 @@ def tell(password: str, progress: Callable[[int, int], None] = lambda done, tota
         Membership.objects.filter(user=team["trainee"]).update(is_trainee=True)
         people = [_patient(clinic, team["staff"], number, row) for number, row in enumerate(PATIENTS)]
         lesions: dict[tuple[int, str, str], Lesion] = {}
-        for number, visit in enumerate(VISITS):
+        visits = sorted([*VISITS, *everyday.visits()], key=lambda visit: -visit.hours_ago)
+        for number, visit in enumerate(visits):
             _log(visit, number, people[visit.patient], lesions, team)
-            progress(number + 1, len(VISITS))
+            progress(number + 1, len(visits))
         aftermath.write(clinic, team["staff"])
         practising.write(clinic, team)
     return clinic
@@ -106,12 +108,15 @@ def _log(
     visit: Visit, number: int, patient: Patient, lesions: dict[tuple[int, str, str], Lesion], team: dict[str, User]
 ) -> None:
     logged = timezone.now() - timedelta(hours=visit.hours_ago)
+    if visit.read:
+        logged = latest_in_hours(logged, patient.clinic)
     place = (visit.patient, visit.site, visit.side)
     if place not in lesions:
         lesions[place] = Lesion.objects.create(
             patient=patient, body_site=visit.site, side=visit.side, created_at=logged
         )
-    said_yes = visit.answers.split()
+    usual = TYPICAL[visit.look]
+    said_yes = (usual[number % len(usual)] if visit.answers is None else visit.answers).split()
     answers: dict[str, Any] = {name: "yes" if name in said_yes else "no" for name in Case.QUESTIONS}
     case = lifecycle.log_case(
         lesion=lesions[place],
@@ -127,8 +132,9 @@ def _log(
         _photo(case, visit.look, number + 100, staff, size, kind="overview")
     if visit.draft:
         return
+    waits_since, came = logged + timedelta(minutes=6), {close_up.id: logged + timedelta(minutes=4)}
     if visit.retaken:
-        asked = logged + timedelta(hours=2)
+        asked = later(logged, 2, patient.clinic)
         PhotoRequest.objects.create(
             case=case,
             asked_by=team["doctor2"],
@@ -136,15 +142,17 @@ def _log(
             faults=["blurred"],
             note="Rest the hand on the skin, please.",
             answered_by=staff,
-            answered_at=asked + timedelta(hours=3),
+            answered_at=later(asked, 3, patient.clinic),
         )
         close_up = _photo(case, visit.look, number + 200, staff, size)
+        waits_since = later(asked, 3, patient.clinic)
+        came[close_up.id] = waits_since - timedelta(minutes=2)
     case = lifecycle.send(case.id)
-    sent = logged + timedelta(minutes=6)
-    Case.objects.filter(id=case.id).update(waiting_since=sent, first_waiting_since=sent)
-    LesionImage.objects.filter(case=case).update(created_at=logged + timedelta(minutes=4))
+    Case.objects.filter(id=case.id).update(waiting_since=waits_since, first_waiting_since=logged + timedelta(minutes=6))
+    for image in LesionImage.objects.filter(case=case):
+        _arrived(image, came.get(image.id, logged + timedelta(minutes=5)))
     if visit.read:
-        _read(visit, case, close_up, logged, team)
+        _read(visit, case, close_up, waits_since, team)
     if visit.begun:
         begun = {"condition": Condition.objects.get(code="SCC"), "certainty": "probable", "management": ""}
         drafts.save(case, team["doctor"], version=0, comment="Crusted, painful at the rim.", **begun)
@@ -177,11 +185,20 @@ def _photo(
     return image
 
 
-def _read(visit: Visit, case: Case, image: LesionImage, logged: datetime, team: dict[str, User]) -> None:
+def _arrived(image: LesionImage, moment: datetime) -> None:
+    """The photo came at `moment`, and the AI said what it thinks some seconds later: before anybody read the case."""
+    LesionImage.objects.filter(id=image.id).update(created_at=moment)
+    asked, finished = moment + timedelta(seconds=2), moment + timedelta(seconds=5)
+    Prediction.objects.filter(image=image).update(queued_at=asked, finished_at=finished)
+
+
+def _read(visit: Visit, case: Case, image: LesionImage, waits_since: datetime, team: dict[str, User]) -> None:
     """The reads of a visit. Written as rows, not signed: cases/reading/reads.py rightly knows no time but now."""
     chance = random.Random(case.number)  # noqa: S311 (a story, not a secret)
-    pace = 4 if visit.urgency == Urgency.URGENT else 20
-    signed = logged + timedelta(hours=chance.uniform(0.1, 0.8) * min(pace, visit.hours_ago))
+    clinic = case.clinic
+    # Most are read the same day; some on the next one, if that is past.
+    soon = visit.urgency == Urgency.URGENT or visit.hours_ago < 96 or chance.random() < 0.6
+    signed = later(waits_since, chance.uniform(0.3, 3) if soon else chance.uniform(16, 28), clinic)
     seen = Prediction.objects.filter(image=image, state="done").first()
     reader = team[visit.reader or ("doctor" if case.number % 3 else "doctor2")]
     other = team["doctor" if reader != team["doctor"] else "doctor2"]
@@ -211,16 +228,16 @@ def _read(visit: Visit, case: Case, image: LesionImage, logged: datetime, team: 
     if visit.second:
         agrees = visit.second == visit.read
         management = visit.management if agrees else "biopsy"
-        moment = signed + min((timezone.now() - signed) * 0.2, timedelta(hours=chance.uniform(2, 20)))
+        moment = later(signed, chance.uniform(2, 20), clinic)
         last = write(other, visit.second, moment, kind=ReadKind.SECOND, management=management)
     if visit.arbiter:
-        moment = last.signed_at + timedelta(hours=5)
+        moment = later(last.signed_at, 5, clinic)
         last = write(team["lead"], visit.arbiter, moment, kind=ReadKind.ARBITRATION, management="urgent_referral")
     if visit.correction:
         write(
             reader,
             visit.correction,
-            signed + timedelta(days=4),
+            later(signed, 4 * 24, clinic),
             kind=ReadKind.CORRECTION,
             corrects=first,
             certainty="certain",
@@ -239,6 +256,6 @@ def _read(visit: Visit, case: Case, image: LesionImage, logged: datetime, team: 
             case_id=case.id,
             by=team["lead"],
             condition=Condition.objects.get(code=visit.outcome),
-            reported_on=timezone.localdate(last.signed_at) + timedelta(days=3),
+            reported_on=min(timezone.localdate(last.signed_at) + timedelta(days=3), timezone.localdate()),
             pathology_reference=f"P-{2400 + case.number}",
         )

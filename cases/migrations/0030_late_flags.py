@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0005_single_keys"),
-        ("cases", "0018_few_rows_a_list"),
+        ("cases", "0021_outcome_versions"),
         ("inference", "0003_comparison_jobs"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -27,6 +27,7 @@ class Migration(migrations.Migration):
                     ("overdue", "A case has waited too long"),
                     ("flagged_late", "The AI flags a case that was signed before"),
                     ("photos_wanted", "Better photos are wanted"),
+                    ("photos_due", "New photos are still missing"),
                     ("report_ready", "A report is ready"),
                     ("report_amended", "A report was amended"),
                     ("arbitration", "Two readers disagree"),
@@ -47,6 +48,7 @@ class Migration(migrations.Migration):
                     ("overdue", "A case has waited too long"),
                     ("flagged_late", "The AI flags a case that was signed before"),
                     ("photos_wanted", "Better photos are wanted"),
+                    ("photos_due", "New photos are still missing"),
                     ("report_ready", "A report is ready"),
                     ("report_amended", "A report was amended"),
                     ("arbitration", "Two readers disagree"),
@@ -69,6 +71,7 @@ class Migration(migrations.Migration):
                             "overdue",
                             "flagged_late",
                             "photos_wanted",
+                            "photos_due",
                             "report_ready",
                             "report_amended",
                             "arbitration",

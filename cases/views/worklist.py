@@ -18,15 +18,17 @@ from cases.reading import practice
 from cases.report import deliveries
 from cases.views import passing
 from cases.views.doors import signed_in_person
-from cases.worklist import listing, saved_views
-from cases.worklist.counts import tallies
+from cases.worklist import listing, saved_views, tallies
 from cases.worklist.filters import AiKind, Filters, Sort, Tab
 
 
 def _filters(request: HttpRequest) -> Filters:
-    """From the address. Who does not read begins with the drafts, which are theirs to finish."""
-    reads = can(request.user, clinic_of(request), Capability.SIGN_READS)
-    return Filters.read(request.GET, Tab.WAITING if reads else Tab.DRAFT)
+    return Filters.read(request.GET, _first_tab(request))
+
+
+def _first_tab(request: HttpRequest) -> Tab:
+    """Who does not read begins with the drafts, which are theirs to finish."""
+    return Tab.WAITING if can(request.user, clinic_of(request), Capability.SIGN_READS) else Tab.DRAFT
 
 
 def _reports(request: HttpRequest) -> str:
@@ -50,6 +52,9 @@ def _practice(request: HttpRequest, filters: Filters) -> int:
 def worklist(request: HttpRequest) -> HttpResponse:
     clinic, filters = clinic_of(request), _filters(request)
     since = listing.moment_code(timezone.now())
+    views = list(saved_views.of(signed_in_person(request), clinic))
+    tabs = tallies.of_tabs(filters)
+    counted = tallies.count(request.user, clinic, [*tabs, *map(saved_views.filters_of, views)])
     context = {
         "filters": filters,
         "page": listing.page(
@@ -59,7 +64,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
             after=request.GET.get("after", ""),
             before=request.GET.get("before", ""),
         ),
-        "tallies": tallies(request.user, clinic, filters),
+        "tallies": counted[: len(tabs)],
         "reports": _reports(request),
         "practice": _practice(request, filters),
         "since": since,
@@ -67,7 +72,8 @@ def worklist(request: HttpRequest) -> HttpResponse:
         "sites": BodySite.choices,
         "ai_kinds": AiKind.choices,
         "stages": ReadStage.choices,
-        "views": saved_views.of(signed_in_person(request), clinic),
+        "views": list(zip(views, counted[len(tabs) :], strict=True)),
+        "is_as_it_opens": filters.are_those_of(_first_tab(request)),
         "sorts": [choice for choice in Sort.choices if choice[0] != "urgency" or filters.tab != "signed"],
     }
     return render(request, "cases/worklist/list.html", context)
@@ -81,7 +87,7 @@ def counts(request: HttpRequest) -> HttpResponse:
     since = request.GET.get("since", "")
     context = {
         "filters": filters,
-        "tallies": tallies(request.user, clinic, filters),
+        "tallies": tallies.count(request.user, clinic, tallies.of_tabs(filters)),
         "reports": _reports(request),
         "since": since,
         "arrived": listing.arrived_since(request.user, clinic, filters, since),

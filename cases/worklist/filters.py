@@ -56,13 +56,22 @@ class Filters:
             urgency=Urgency(int(urgency)) if urgency in map(str, Urgency.values) else None,
             site=_member(BodySite, query.get("site")) or "",
             ai=_member(AiKind, query.get("ai")) or "",
-            stage=_member(ReadStage, query.get("stage")) or "",
+            stage=_stage_on(tab, _member(ReadStage, query.get("stage")) or ""),
             sort=_member(Sort, query.get("sort")) or default_sort(tab),
         )
 
     @property
     def narrows(self) -> bool:
         return bool(self.urgency or self.site or self.ai or self.stage)
+
+    def are_those_of(self, tab: Tab) -> bool:
+        """Whether the list is as it opens on `tab`, with nothing chosen: there is nothing to keep as a view."""
+        return self == Filters(tab=tab, sort=default_sort(tab))
+
+    @property
+    def asks_each_case(self) -> bool:
+        """Whether no index answers all of it (`listing.narrowed`)."""
+        return bool(self.site or self.ai)
 
     @property
     def codes(self) -> dict[str, str]:
@@ -83,12 +92,17 @@ class Filters:
         return urlencode(self.codes)
 
     def on(self, tab: Tab) -> "Filters":
-        """The same filters on another tab."""
-        return replace(self, tab=tab, sort=default_sort(tab))
+        """The same filters on another tab, as far as it has them."""
+        return replace(self, tab=tab, sort=default_sort(tab), stage=_stage_on(tab, self.stage))
 
 
 def default_sort(tab: Tab) -> Sort:
     return Sort.URGENCY if tab in (Tab.WAITING, Tab.PHOTOS_WANTED) else Sort.NEWEST
+
+
+def _stage_on(tab: Tab, stage: str) -> str:
+    """Only what waits for a reader waits for a certain read; elsewhere the filter has no control and no case."""
+    return stage if tab == Tab.WAITING else ""
 
 
 def _member(choices: Any, code: str | None) -> Any:

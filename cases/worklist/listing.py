@@ -81,20 +81,39 @@ class Page:
 
 def listed(person: Person, clinic: Clinic, filters: Filters) -> QuerySet[Case]:
     """The cases that `filters` let through, without an order."""
+    return narrowed(person, indexed(person, clinic, filters), filters)
+
+
+def indexed(person: Person, clinic: Clinic, filters: Filters) -> QuerySet[Case]:
+    """`listed` by those of its filters that an index answers; `narrowed` has the others, which each case is asked."""
     found = cases(person).filter(clinic=clinic, state=filters.tab.value)
     if filters.tab == Tab.SIGNED:
         # Every signed case has it; said so, the index by it begins behind all those that have none.
         found = found.filter(signed_at__isnull=False)
     if filters.urgency:
         found = found.filter(urgency=filters.urgency)
-    if filters.site:
-        found = found.filter(lesion__body_site=filters.site)
     if filters.stage:
         found = found.filter(read_stage=filters.stage)
     if filters.ai:
-        found = blinding.showing_ai(person, found, states=[filters.tab.value], clinic=clinic)
-        found = found.filter(opinions.kind(filters.ai))
+        found = found.filter(blinding.may_show_ai(person, [filters.tab.value], clinic))
     return found
+
+
+def narrowed(person: Person, found: QuerySet[Case], filters: Filters) -> QuerySet[Case]:
+    """Of `found` (from `indexed`) those that pass the other filters too."""
+    if filters.site:
+        found = found.filter(lesion__body_site=filters.site)
+    if filters.ai:
+        # A filter by what is hidden would tell it.
+        found = found.alias(is_hidden=blinding.ai_hidden_here(person)).filter(
+            opinions.kind(filters.ai), is_hidden=False
+        )
+    return found
+
+
+def in_order(found: QuerySet[Case], filters: Filters) -> QuerySet[Case]:
+    """`found` as the list has it, from its first page on."""
+    return found.order_by(*_Order.of(filters).fields(backwards=False))
 
 
 def page(person: Person, clinic: Clinic, filters: Filters, *, after: str = "", before: str = "") -> Page:

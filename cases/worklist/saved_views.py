@@ -1,17 +1,24 @@
 """Filters of the worklist under a name: one person's, in one clinic."""
 
+from urllib.parse import parse_qsl
+
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Clinic, User
 from cases.errors import Refused
 from cases.models import SavedView
+from cases.worklist.filters import Filters
 
 MOST = 20
 
 
 def of(owner: User, clinic: Clinic) -> QuerySet[SavedView]:
     return SavedView.objects.filter(owner=owner, clinic=clinic)
+
+
+def filters_of(view: SavedView) -> Filters:
+    return Filters.read(dict(parse_qsl(view.query)))
 
 
 def save(owner: User, clinic: Clinic, name: str, query: str) -> SavedView:

@@ -32,18 +32,58 @@ for (const button of document.querySelectorAll(".filters-open")) {
   });
 }
 
-// The list keeps up by itself: with every fresh count the rows are fetched anew, unless somebody is about to use one.
-// Then, and where they cannot be fetched, a link says what came. It never shows first and goes under a doctor's hand.
+// The list keeps up by itself: with every fresh count the rows are fetched anew. While somebody is about to use one, no
+// row moves under their hand: what each row says is renewed where it stands, a row that is gone says so, and a link says
+// what came. It never shows first and goes under a doctor's hand.
 const inUse = (list) => list.matches(":hover") || list.contains(document.activeElement);
+const RENEWED = ["due", "state"];
 
+const rowsOf = (list) => [...list.querySelectorAll(".worklist tbody tr")];
+const caseOf = (row) => row.querySelector(".row-link").getAttribute("href");
+const cellOf = (row, name) => row.querySelector(`[data-cell="${name}"]`);
+
+function renew(row, fresh) {
+  row.classList.remove("row-gone");
+  for (const name of RENEWED) {
+    const [cell, height] = [cellOf(row, name), row.offsetHeight];
+    const renewed = cellOf(fresh, name).cloneNode(true);
+    cell.replaceWith(renewed);
+    if (row.offsetHeight !== height) renewed.replaceWith(cell); // on a phone a word more can be a line more
+  }
+}
+
+function markGone(row, words) {
+  row.classList.add("row-gone");
+  cellOf(row, "due").replaceChildren();
+  cellOf(row, "state").replaceChildren(words);
+  cellOf(row, "state").removeAttribute("data-plain");
+}
+
+function renewInPlace(list, fresh) {
+  const found = new Map(rowsOf(fresh).map((row) => [caseOf(row), row]));
+  const rows = rowsOf(list);
+  // What came may have pushed the last rows onto the next page: they are not gone.
+  const last = fresh.querySelector("[rel=next]") ? rows.findLastIndex((row) => found.has(caseOf(row))) : rows.length;
+  for (const [place, row] of rows.entries()) {
+    const same = found.get(caseOf(row));
+    if (same) renew(row, same);
+    else if (place < last) markGone(row, list.dataset.gone);
+  }
+}
+
+// Whether the whole list was renewed, so that nothing is left to tell.
 async function refreshed() {
   const list = document.querySelector("#worklist-list[data-live]");
-  if (!list || inUse(list) || document.visibilityState === "hidden") return false;
+  if (!list || document.visibilityState === "hidden") return false;
   const answer = await fetch(window.location.href, { headers: { Accept: "text/html" } });
   if (!answer.ok || answer.redirected) return false;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const parts = ["worklist-list", "worklist-counts"].map((id) => page.getElementById(id));
-  if (inUse(list) || !parts.every(Boolean)) return false;
+  if (!parts.every(Boolean)) return false;
+  if (inUse(list)) {
+    renewInPlace(list, parts[0]);
+    return false;
+  }
   for (const fresh of parts) {
     document.getElementById(fresh.id).replaceWith(fresh);
     window.htmx.process(fresh);

@@ -3,6 +3,7 @@
 import io
 import itertools
 import re
+from datetime import timedelta
 from uuid import uuid4
 
 import numpy as np
@@ -13,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from cases.models import Case, CaseState, Condition, Prediction, PredictionState, Read, Urgency
 from cases.photo import intake
-from cases.reading import reads
+from cases.reading import reads, reservations
 from cases.record import lifecycle
 from tests.browser.looks import DESK, PHONE, is_sound
 from tests.cases.readings import QUEUED, URGENT, predict
@@ -267,6 +268,31 @@ def test_a_new_case_is_announced_and_shown_on_wish(alma, browse_as):
     expect(page.locator("#tab-waiting")).to_have_text(re.compile("Waiting 2"))
     assert rows.first.bounding_box() == before
     news.click()
+    expect(rows).to_have_count(2)
+
+
+def test_a_list_in_use_renews_what_its_rows_say_and_marks_what_is_gone(alma, browse_as):
+    first, second, third = waiting(alma), waiting(alma), waiting(alma)
+    page = browse_as(alma.doctor)
+    page.goto(reverse("worklist"))
+    rows = page.locator(".worklist tbody tr")
+    expect(rows).to_have_count(3)
+    row = {case: rows.filter(has=page.get_by_text(case.reference, exact=True)) for case in (first, second, third)}
+    row[second].hover()
+    before = [row[case].bounding_box() for case in row]
+
+    Case.objects.filter(id=first.id).update(waiting_since=timezone.now() - timedelta(hours=73))
+    reservations.reserve(second, alma.lead)
+    lifecycle.withdraw(third.id, "twice")
+    page.evaluate("htmx.trigger('#worklist-counts', 'retry')")
+
+    expect(row[first].locator(".due")).to_have_text(re.compile("over"))
+    expect(row[second]).to_contain_text(str(alma.lead))
+    expect(row[third]).to_contain_text("No longer in this list")
+    assert [row[case].bounding_box() for case in row] == before
+
+    page.mouse.move(0, 0)
+    page.evaluate("htmx.trigger('#worklist-counts', 'retry')")
     expect(rows).to_have_count(2)
 
 

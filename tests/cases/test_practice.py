@@ -20,7 +20,8 @@ from cases.models import (
 )
 from cases.reading import practice
 from cases.vocabulary import conditions
-from cases.worklist import counts, filters
+from cases.worklist import tallies
+from cases.worklist.filters import Filters
 from inference.statistics import Share
 from tests.cases.test_figures import judged
 from tests.cast import Cast, make_person
@@ -141,8 +142,8 @@ def test_no_trace_in_records_figures_or_counts(alma, drawn):
     def state():
         scope = Scope.read({}, alma.lead, alma.clinic)
         figures = [vars(figure) for section in dashboard.Section for figure in dashboard.figures(scope, section)]
-        tallies = [str(tally) for tally in counts.tallies(alma.doctor, alma.clinic, filters.Filters())]
-        return [record.objects.count() for record in records], str(figures), tallies
+        tabs = [str(tally) for tally in tallies.count(alma.doctor, alma.clinic, tallies.of_tabs(Filters()))]
+        return [record.objects.count() for record in records], str(figures), tabs
 
     before = state()
     for case in drawn:

@@ -10,7 +10,7 @@ from cases import spans
 from cases.models import Case, Consent, Urgency
 from cases.prediction import opinions
 from cases.record import lifecycle
-from cases.worklist import counts, listing
+from cases.worklist import counts, listing, saved_views, tallies
 from cases.worklist.filters import AiKind, Filters, Sort, Tab
 from inference.models import ModelState
 from tests.cases.readings import FAILED, QUEUED, UNCERTAIN, URGENT, card_of, make_version, opinion_on, predict
@@ -157,10 +157,97 @@ def test_counting_stops_at_its_limit_and_is_one_query_for_all_tabs(alma, monkeyp
         waits(alma)
 
     with django_assert_num_queries(2):  # one of them is the person's roles
-        waiting, *others = counts.tallies(alma.doctor, alma.clinic, Filters())
+        waiting, *others = tallies.count(alma.doctor, alma.clinic, tallies.of_tabs(Filters()))
 
     assert str(waiting) == "2+"
     assert {str(tally) for tally in others} == {"0"}
+
+
+def shown_counts(cast, filters: Filters) -> dict[str, str]:
+    return {tally.tab.value: str(tally) for tally in tallies.count(cast.doctor, cast.clinic, tallies.of_tabs(filters))}
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        Filters(),
+        Filters(urgency=Urgency.SOON),
+        Filters(site="nose"),
+        Filters(ai="flagged"),
+        Filters(ai="none", urgency=Urgency.SOON),
+        Filters(stage="second"),
+        Filters(stage="arbitration", site="nose"),
+    ],
+    ids=lambda filters: filters.query,
+)
+def test_a_tab_counts_what_its_link_lists(alma, filters):
+    for urgency in (Urgency.ROUTINE, Urgency.SOON):
+        for stage in ("first", "second"):
+            for flagged in (True, False):
+                case = waits(alma, urgency=urgency)
+                Case.objects.filter(id=case.id).update(read_stage=stage)
+                if flagged:
+                    opinion_on(case, **URGENT)
+                    case.lesion.body_site = "nose"
+                    case.lesion.save()
+    make_case(alma)
+    lifecycle.withdraw(waits(alma).id, "twice")
+
+    shown = shown_counts(alma, filters)
+
+    for tab in Tab:
+        found = listing.listed(alma.doctor, alma.clinic, filters.on(tab))
+        assert shown[tab.value] == str(found.count()), tab
+    assert shown["waiting"] != "0" or filters.stage == "arbitration"
+
+
+def test_a_filter_that_each_case_is_asked_is_put_to_the_first_cases_only(alma, monkeypatch):
+    for number in range(4):
+        case = waits(alma, hours=number + 1)
+        case.lesion.body_site = "nose" if number % 2 else "ear"
+        case.lesion.save()
+
+    monkeypatch.setattr(tallies, "REACH", 3)
+    assert shown_counts(alma, Filters(site="nose"))["waiting"] == "2+"  # the longest waiting ones are asked
+    assert shown_counts(alma, Filters(site="ear"))["waiting"] == "1+"
+    assert shown_counts(alma, Filters(site="ear"))["signed"] == "0"
+    monkeypatch.setattr(tallies, "REACH", 4)
+    assert shown_counts(alma, Filters(site="ear"))["waiting"] == "2"
+
+
+def test_which_read_a_case_waits_for_is_asked_of_waiting_cases_only(alma, sign_in):
+    """Elsewhere the filter has no control: it would empty the list without a visible cause."""
+    assert Filters(stage="second").on(Tab.SIGNED) == Filters(tab=Tab.SIGNED, sort=Sort.NEWEST)
+    assert Filters(stage="second").on(Tab.WAITING).stage == "second"
+    assert Filters.read({"tab": "signed", "stage": "arbitration"}).stage == ""
+    page = sign_in(alma.doctor).get(reverse("worklist"), {"stage": "arbitration", "urgency": "1"}).content.decode()
+    assert 'href="/cases/?tab=signed&amp;urgency=1"' in page.replace(reverse("worklist"), "/cases/")
+
+
+def test_a_kept_view_says_how_many_cases_it_holds(alma, sign_in):
+    for urgency in (Urgency.SOON, Urgency.SOON, Urgency.ROUTINE):
+        waits(alma, urgency=urgency)
+    saved_views.save(alma.doctor, alma.clinic, "Soon ones", "tab=waiting&urgency=2")
+
+    page = sign_in(alma.doctor).get(reverse("worklist")).content.decode()
+
+    assert 'Soon ones <span class="filter-count">2</span>' in page
+
+
+@pytest.mark.parametrize(
+    ("query", "may_be_kept"),
+    [
+        ({}, False),
+        ({"tab": "waiting"}, False),
+        ({"tab": "signed"}, True),
+        ({"sort": "newest"}, True),
+        ({"urgency": "2"}, True),
+    ],
+)
+def test_another_tab_or_order_can_be_kept_as_a_view(alma, sign_in, query, may_be_kept):
+    page = sign_in(alma.doctor).get(reverse("worklist"), query).content.decode()
+
+    assert ("Keep this view" in page) is may_be_kept
 
 
 def test_news_are_the_cases_that_came_since_and_pass_the_filters(alma):
