@@ -5,19 +5,22 @@ from uuid import UUID
 
 import django_filters
 from django.db.models import QuerySet
+from django.http import Http404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
+from uuid6 import uuid7
 
 from accounts.roles import Capability
 from cases import access, blinding
 from cases.api.fields import AskedUrgencyField, PersonField, RecordField, UrgencyField
 from cases.api.views import RecordViewSet
 from cases.errors import Refused
-from cases.models import Case, CaseState, Urgency
+from cases.models import Case, CaseState, PhotoFault, PhotoRequest, Urgency
+from cases.photo import retakes
 from cases.record import lifecycle
 
 EXAMPLE = OpenApiExample(
@@ -97,6 +100,27 @@ class WithdrawalSerializer(serializers.Serializer):
     reason = serializers.CharField(max_length=200)
 
 
+class WantedPhotosSerializer(serializers.ModelSerializer):
+    id = serializers.UUIDField(required=False, help_text="made by you, so that a repeated request asks once")
+    faults = serializers.MultipleChoiceField(choices=PhotoFault.choices, required=False, default=set)
+    photo = RecordField(
+        access.images,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="the one to be taken again; null: it is about the case's photos as a whole",
+    )
+    asked_by = PersonField()
+
+    class Meta:
+        model = PhotoRequest
+        fields = ["id", "faults", "note", "photo", "asked_by", "asked_at"]
+        read_only_fields = ["asked_at"]
+
+    def to_representation(self, asked: PhotoRequest) -> dict[str, Any]:
+        return {**super().to_representation(asked), "faults": asked.faults}  # a list, in the form's order
+
+
 class UrgencyFilter(django_filters.ChoiceFilter):
     """Takes the words that the API speaks."""
 
@@ -172,6 +196,30 @@ class CaseViewSet(RecordViewSet):
         wish = WithdrawalSerializer(data=request.data)
         wish.is_valid(raise_exception=True)
         return self.answer(lifecycle.withdraw(case.id, wish.validated_data["reason"]))
+
+    @extend_schema(
+        summary="Send a waiting case back for better photos",
+        request=WantedPhotosSerializer,
+        responses=CaseSerializer,
+    )
+    @action(detail=True, methods=["post"], url_path="photos-wanted", url_name="photos-wanted")
+    def photos_wanted(self, request: Request, pk: UUID) -> Response:
+        case = self.found(Capability.SIGN_READS)
+        wish = WantedPhotosSerializer(data=request.data, context=self.get_serializer_context())
+        wish.is_valid(raise_exception=True)
+        fields = wish.validated_data
+        request_id = self.id_for(fields) or uuid7()
+        photo = fields.pop("photo")
+        retakes.ask(case_id=case.id, by=self.person, request_id=request_id, photo=photo.id if photo else None, **fields)
+        return self.answer(self.found())
+
+    @extend_schema(summary="Which photos a case was sent back for", responses=WantedPhotosSerializer)
+    @photos_wanted.mapping.get
+    def photos_asked_for(self, request: Request, pk: UUID) -> Response:
+        asked = retakes.open_request(self.found())
+        if asked is None:
+            raise Http404
+        return Response(WantedPhotosSerializer(asked).data)
 
     @extend_schema(summary="Undo a withdrawal", request=None, responses=CaseSerializer)
     @action(detail=True, methods=["post"])

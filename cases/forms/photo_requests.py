@@ -9,7 +9,11 @@ from cases.models import PhotoFault
 class PhotoRequestForm(forms.Form):
     request_id = forms.UUIDField(widget=forms.HiddenInput)
     faults = forms.MultipleChoiceField(
-        label=_("What is wrong?"), choices=PhotoFault.choices, required=False, widget=forms.CheckboxSelectMultiple
+        label=_("What is wrong?"),
+        help_text=_("Tick what it is, or say below what to take: one of the two is needed."),
+        choices=PhotoFault.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
     )
     note = forms.CharField(
         label=_("What should staff take?"),
@@ -17,3 +21,4 @@ class PhotoRequestForm(forms.Form):
         max_length=1000,
         widget=forms.Textarea(attrs={"rows": 2}),
     )
+    photo = forms.UUIDField(required=False)

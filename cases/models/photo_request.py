@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from uuid6 import uuid7
 
 from cases.models.case import Case
+from cases.models.image import LesionImage
 
 
 class PhotoFault(models.TextChoices):
@@ -31,6 +32,10 @@ class PhotoRequest(models.Model):
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="photo_requests", verbose_name=_("case"))
     faults: Any = models.JSONField(_("what is wrong"), default=list)  # codes of PhotoFault
     note = models.TextField(_("what to take"), max_length=1000, blank=True)
+    # The one that is to be taken again; empty where the request is about the case's photos as a whole.
+    photo = models.ForeignKey(
+        LesionImage, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("which photo")
+    )
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("asked by")
     )

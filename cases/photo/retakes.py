@@ -24,11 +24,19 @@ def open_request(case: Case) -> PhotoRequest | None:
 
 
 @transaction.atomic
-def ask(*, case_id: UUID, by: User, request_id: UUID, faults: Iterable[str], note: str = "") -> PhotoRequest:
-    """Sends a waiting case back to staff. `request_id` is made by the client, so that a double click asks once.
+def ask(
+    *, case_id: UUID, by: User, request_id: UUID, faults: Iterable[str], note: str = "", photo: UUID | None = None
+) -> PhotoRequest:
+    """Sends a waiting case back to staff.
+
+    Args:
+        request_id: made by the client, so that a double click asks once.
+        faults: codes of PhotoFault; words alone in `note` are a fault, too.
+        photo: the one that is to be taken again; without it, it is about the case's photos as a whole.
 
     Raises:
-        Refused: the reader may not sign here, the case does not wait, or nothing says what is wrong.
+        Refused: the reader may not sign here, the case does not wait, nothing says what is wrong, or the photo is none
+            of the case.
     """
     case = _locked(case_id)
     if not can(by, case.clinic_id, Capability.SIGN_READS):
@@ -41,14 +49,16 @@ def ask(*, case_id: UUID, by: User, request_id: UUID, faults: Iterable[str], not
     if case.state != CaseState.WAITING:
         raise wrong_state(case.get_state_display())
     codes, note = [code for code in PhotoFault.values if code in set(faults)], note.strip()
-    if not codes or (codes == [PhotoFault.OTHER] and not note):
+    if codes in ([], [PhotoFault.OTHER]) and not note:
         raise Refused(_("Say what is wrong with the photos, so that staff know what to retake."), code="faults")
+    if photo and not case.images.filter(id=photo, removed_at__isnull=True).exists():
+        raise Refused(_("This photo is no longer in the case. Choose another one."), code="photo")
     case.state = CaseState.PHOTOS_WANTED
     case.save(update_fields=["state"])
     Reservation.objects.filter(case=case).delete()
     telling.settle(NotificationKind.URGENT_WAITING, case)
     telling.notify(NotificationKind.PHOTOS_WANTED, case=case, occasion=request_id)
-    return PhotoRequest.objects.create(id=request_id, case=case, asked_by=by, faults=codes, note=note)
+    return PhotoRequest.objects.create(id=request_id, case=case, asked_by=by, faults=codes, note=note, photo_id=photo)
 
 
 @transaction.atomic

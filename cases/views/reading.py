@@ -87,8 +87,10 @@ def fresh_form(request: HttpRequest, file: CaseFile, card: opinions.Card, shown:
 
 def staff_context(file: CaseFile) -> dict[str, Any]:
     """What is wanted of staff for a case whose reader wants better photos, and what was answered before."""
+    asked = file.open_request if file.case.state == CaseState.PHOTOS_WANTED else None
     return {
-        "photo_request": file.open_request if file.case.state == CaseState.PHOTOS_WANTED else None,
+        "photo_request": asked,
+        "new_photo_came": bool(asked and any(photo.created_at > asked.asked_at for photo in file.photos)),
         "photo_answers": file.answered_requests,
     }
 

@@ -28,6 +28,30 @@ document.addEventListener("click", (event) => {
   if (opener) document.getElementById(opener.dataset.openDialog).showModal();
 });
 
+// "Photos wanted" may be about the photo that is shown, and says before it is sent that something is to be said.
+const request = document.querySelector("[data-photo-request]");
+
+document.addEventListener("click", (event) => {
+  const which = request?.querySelector("[name=photo]");
+  const shown = document.querySelector(".filmstrip [aria-current]");
+  if (!which || !shown || event.target.closest?.("[data-open-dialog]")?.dataset.openDialog !== request.parentElement.id) return;
+  const { src, alt } = shown.querySelector("img");
+  which.checked &&= which.value === shown.dataset.photo;
+  which.value = shown.dataset.photo;
+  Object.assign(request.querySelector("[data-shown-photo]"), { src, alt });
+});
+
+request?.addEventListener("submit", (event) => {
+  if (event.submitter?.formMethod === "dialog") return;
+  const ticked = [...request.querySelectorAll("[name=faults]:checked")].map((box) => box.value);
+  const note = request.querySelector("[name=note]");
+  const said = note.value.trim() || ticked.some((fault) => fault !== "other");
+  request.querySelector("[data-nothing-said]").hidden = Boolean(said);
+  if (said) return;
+  event.preventDefault();
+  (ticked.length ? note : request.querySelector("[name=faults]")).focus();
+});
+
 // Retry: the card looks again as soon as the server has queued it.
 document.addEventListener("htmx:afterRequest", (event) => {
   if (!event.target.matches?.("[data-retry]")) return;

@@ -266,6 +266,10 @@ RULES: dict[str, dict[str, Rule]] = {
     "api-case-send": {"POST": _api(PEOPLE, _pk("waiting"))},
     "api-case-withdraw": {"POST": _api(PEOPLE, _pk("waiting"), lambda side: {"reason": "Logged twice"})},
     "api-case-restore": {"POST": _api(PEOPLE, _pk("withdrawn"))},
+    "api-case-photos-wanted": {
+        "GET": _api(PEOPLE, _pk("wanted")),
+        "POST": _api(SIGNERS, _pk("waiting"), lambda side: {"faults": ["blurred"]}),
+    },
     "api-case-report": {"GET": _api(PEOPLE, _pk("signed"))},
     "api-image-list": {
         "GET": _api(PEOPLE),

@@ -151,6 +151,23 @@ class TestCases:
         assert client.post(f"{url}restore/").json()["state"] == "waiting"
         assert Case.objects.get(id=case.id).requested_urgency == Urgency.URGENT
 
+    def test_better_photos_are_asked_for_and_which_one(self, alma, brno, api):
+        case, other = waiting_case(alma), waiting_case(alma)
+        photo, url = case.images.get(), f"{V1}/cases/{case.id}/photos-wanted/"
+        doctor, key = api(alma.doctor), {"Idempotency-Key": str(uuid7())}
+        assert doctor.get(url).status_code == 404
+        nothing = doctor.post(url, {}, format="json")
+        assert (nothing.status_code, nothing.json()["code"]) == (400, "faults")
+        for wrong, status in ((other.images.get(), 400), (waiting_case(brno).images.get(), 404)):
+            body = {"faults": ["dark"], "photo": str(wrong.id)}
+            assert doctor.post(url, body, format="json").status_code == status
+        body = {"faults": ["dark", "blurred"], "note": "Closer", "photo": str(photo.id)}
+        for _repeated in range(2):
+            sent = doctor.post(url, body, format="json", headers=key)
+            assert (sent.status_code, sent.json()["state"]) == (200, "photos")
+        asked = api(alma.integration).get(url).json()
+        assert (asked["faults"], asked["note"], asked["photo"]) == (["blurred", "dark"], "Closer", str(photo.id))
+
     def test_filters(self, alma, brno, api):
         waiting_case(brno)
         draft, waiting = make_case(alma), waiting_case(alma, requested_urgency=Urgency.SOON)

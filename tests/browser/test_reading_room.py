@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import Clinic
 from accounts.roles import Role
-from cases.models import Case, CaseState, FirstOpinion, Read, ReadDraft
+from cases.models import Case, CaseState, FirstOpinion, PhotoRequest, Read, ReadDraft
 from tests import sessions
 from tests.browser.test_doctor_pages import arrived, opened, waiting
 from tests.cast import make_person
@@ -183,7 +183,10 @@ def test_photos_wanted_and_retaken(blind, browse_as, tmp_path):
     arrived(page, case)
     press(page, "p")
     dialog = page.get_by_role("dialog")
-    dialog.get_by_label(re.compile("Blurred")).check()
+    dialog.get_by_role("button", name="Ask for photos").click()
+    expect(dialog.get_by_role("alert")).to_have_text("Tick what is wrong, or say what staff should take.")
+    expect(dialog.get_by_label(re.compile("Blurred"))).to_be_focused()
+    page.keyboard.press("Space")
     dialog.get_by_label("What should staff take?").fill("From 10 cm, in focus")
     dialog.get_by_role("button", name="Ask for photos").click()
     expect(page.get_by_text("went back to staff for better photos")).to_be_visible()
@@ -193,7 +196,9 @@ def test_photos_wanted_and_retaken(blind, browse_as, tmp_path):
     wanted = staff.locator("#photos-wanted")
     expect(wanted).to_contain_text("hold still")
     expect(wanted).to_contain_text("From 10 cm, in focus")
-    wanted.get_by_role("button", name="Send back").click()
+    expect(wanted.get_by_role("button", name="Send back")).to_have_count(0)
+    wanted.get_by_text("There can be no better photo").click()
+    wanted.get_by_role("button", name="Send back without a new photo").click()
     expect(staff.get_by_text("Add at least one new photo")).to_be_visible()
     file = tmp_path / "again.jpg"
     file.write_bytes(photo("NEV", seed=77, width=640, height=480))
@@ -201,10 +206,27 @@ def test_photos_wanted_and_retaken(blind, browse_as, tmp_path):
     staff.locator("input[type=file]").first.set_input_files(file)
     expect(staff.locator("[data-row-state], .upload-row")).not_to_have_count(0)
     expect(staff.locator(".filmstrip a")).to_have_count(2)
-    wanted.get_by_role("button", name="Send back").click()
+    wanted.get_by_role("button", name="Send back to the doctor").click()
     expect(staff.get_by_text("A doctor will look at it")).to_be_visible()
     opened(staff, case)
     assert Case.objects.get().state == CaseState.WAITING
+
+
+def test_the_photo_that_is_shown_can_be_the_one_to_take_again(blind, browse_as):
+    case = waiting(blind, photos=2)
+    other = case.images.order_by("created_at", "id").last()
+    page = opened(browse_as(blind.doctor), case)
+    arrived(page, case)
+    page.locator(f'.filmstrip [data-photo="{other.id}"]').click()
+    press(page, "p")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label(re.compile("Blurred")).check()
+    dialog.get_by_label("It is about this photo alone").check()
+    dialog.get_by_role("button", name="Ask for photos").click()
+    expect(page.get_by_text("went back to staff for better photos")).to_be_visible()
+    assert PhotoRequest.objects.get().photo == other
+    staff = opened(browse_as(blind.staff), case)
+    expect(staff.locator("#photos-wanted")).to_contain_text("This photo: photo 2")
 
 
 def test_second_read_and_arbitration_with_three_people(blind, browse_as):

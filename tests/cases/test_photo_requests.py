@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from django.apps import apps
 from django.db import IntegrityError, transaction
+from django.urls import reverse
 
 from cases.errors import Refused
 from cases.models import Case, CaseState, PhotoRequest
@@ -52,6 +53,47 @@ def test_a_request_says_what_is_wrong(alma, case, faults, note):
     with pytest.raises(Refused) as refusal:
         ask(case, alma.doctor, faults=faults, note=note)
     assert refusal.value.code == "faults"
+
+
+def test_words_alone_say_what_to_take(alma, case):
+    assert ask(case, alma.doctor, faults=[], note="From the side.").note == "From the side."
+
+
+def test_a_request_about_one_photo_marks_it_for_staff(alma, case, sign_in):
+    shown, other = case.images.get(), make_image(case)
+    with pytest.raises(Refused) as refusal:
+        ask(case, alma.doctor, photo=waiting_case(alma).images.get().id)
+    assert refusal.value.code == "photo"
+    page = sign_in(alma.doctor).get(reverse("case_detail", args=[case.id]), {"photo": str(other.id)})
+    assert f'name="photo" value="{other.id}"' in page.content.decode()
+
+    wish = {"request_id": str(uuid4()), "faults": ["blurred"], "photo": str(shown.id)}
+    sign_in(alma.doctor).post(reverse("photos_wanted", args=[case.id]), wish)
+    html = sign_in(alma.staff).get(reverse("case_detail", args=[case.id])).content.decode()
+    assert "This photo: photo 1, " in html
+    assert html.count("to be taken again") == 1
+    assert html.index(f'data-photo="{shown.id}"') < html.index("to be taken again") < html.index(f"{other.id}")
+
+
+def test_new_photos_come_first_and_sending_back_after(alma, case, sign_in):
+    ask(case, alma.doctor)
+    client, address = sign_in(alma.staff), reverse("case_detail", args=[case.id])
+    before = client.get(address).content.decode()
+    assert 'class="btn btn-primary" href="#add-photos"' in before
+    assert 'id="add-photos"' in before
+    assert "Send back to the doctor" not in before
+    assert "Send back without a new photo" in before
+    make_image(case)
+    after = client.get(address).content.decode()
+    assert 'href="#add-photos"' not in after
+    assert "Send back to the doctor" in after
+
+
+def test_the_dialog_says_that_one_of_two_is_needed(alma, case, sign_in):
+    html = sign_in(alma.doctor).get(reverse("case_detail", args=[case.id])).content.decode()
+    dialog = html.split('id="photos-wanted-dialog"')[1].split("</dialog>")[0]
+    assert "one of the two is needed" in dialog
+    assert "(optional)" not in dialog
 
 
 def test_a_double_click_asks_once(alma, case):
