@@ -44,6 +44,8 @@ class Engine:
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         # Idle threads must not spin: a worker shares its core with the web server.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # A block laid out for all of a pass saves it a hundredth of its time, and keeps 20 MB for good.
+        options.enable_mem_pattern = False
         options.log_severity_level = 3
         try:
             self.session = onnxruntime.InferenceSession(

@@ -87,6 +87,7 @@ def work(job_id: UUID, seconds: float = STRETCH_SECONDS) -> int:
         image = _next(job)
         if image is None:
             _end(mine, RescoringState.DONE)
+            registry.let_go()
             return looked_at
         scored = _score(image, job.model_version)
         job.cursor, looked_at = image.id, looked_at + 1
@@ -96,6 +97,7 @@ def work(job_id: UUID, seconds: float = STRETCH_SECONDS) -> int:
             refused=F("refused") + int(not scored),
             lease_until=timezone.now() + _LEASE,
         ):
+            registry.let_go()
             return looked_at  # cancelled
     mine.update(claim_token=None, lease_until=None)
     return looked_at

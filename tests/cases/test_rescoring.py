@@ -190,6 +190,14 @@ def test_a_photo_that_breaks_the_engine_costs_its_own_result_only(alma, active, 
     assert rescoring.unscored(alma.clinic, newer).count() == 0
 
 
+def test_its_engine_is_let_go_when_it_is_done(alma, active, newer, monkeypatch):
+    let_go = []
+    monkeypatch.setattr(registry, "let_go", lambda: let_go.append(True))
+    signed_case(alma, active)
+    finish(rescoring.start(alma.clinic, newer, by="One"))
+    assert let_go == [True]
+
+
 def test_a_model_that_does_not_load_ends_it_with_the_reason(alma, active, newer, monkeypatch):
     def broken(version):
         raise BundleError("There is no model bundle in /srv/bundles/x.")

@@ -218,6 +218,8 @@ def test_a_worker_keeps_the_engines_of_the_active_model_and_the_shadow_alone(fir
     assert loaded() == {"small-0", "small-1", "small-2"}
     registry.engine(versions[3])  # as when old cases are scored again
     assert loaded() == {"small-0", "small-1", "small-3"}
+    registry.let_go()
+    assert loaded() == {"small-0", "small-1"}
     assert (registry.engine(versions[0]), registry.engine(versions[1])) == (active, shadow)
     assert registry.engine(versions[2]) is not third
     promotion.promote("small-3", force=True, **WHO)
