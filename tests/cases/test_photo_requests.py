@@ -128,7 +128,7 @@ def test_a_withdrawn_case_comes_back_to_its_request(alma, case):
 
 
 def test_since_when_older_cases_wait_is_found_as_far_as_it_is_known(alma, case):
-    migration = import_module("cases.migrations.0020_photos_have_a_clock")
+    migration = import_module("cases.migrations.0019_photos_have_a_clock")
     asked = ask(case, alma.doctor)
     lifecycle.send(case.id, by=alma.staff, why_no_new_photo="No.")
     other = waiting_case(alma)

@@ -217,7 +217,7 @@ class TestVersions:
         biopsy(alma, case, "MEL")
         before = content.of(loaded(case)).digest
         OutcomeVersion.objects.all().delete()
-        import_module("cases.migrations.0021_outcome_versions").fill(apps, None)
+        import_module("cases.migrations.0020_outcome_versions").fill(apps, None)
         assert content.of(loaded(case)).digest == before
 
     def test_the_same_record_makes_the_same_bytes_on_another_day(self, alma, case, monkeypatch):

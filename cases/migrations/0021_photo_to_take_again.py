@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("cases", "0021_outcome_versions"),
+        ("cases", "0020_outcome_versions"),
     ]
 
     operations = [

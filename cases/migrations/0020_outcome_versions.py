@@ -30,7 +30,7 @@ def fill(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("cases", "0020_photos_have_a_clock"),
+        ("cases", "0019_photos_have_a_clock"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
