@@ -6,13 +6,15 @@ Marker layout: ITU-T T.81 annex B. What may follow the end marker (second pictur
 import re
 import struct
 
-from cases.pixels import exif
+from cases.pixels import exif, profiles
 from cases.pixels.errors import Damaged, TooComplex
 
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
 _SOS = 0xDA
-# Tables, frame headers, scans: everything that decoding needs. Neither APPn, COM nor the reserved JPGn.
-_DECODING = {*range(0xC0, 0xD0), _SOS, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF} - {0xC8}
+_DQT = 0xDB
+# Tables, frame headers, scans: everything that decoding needs. Neither APPn, COM, the reserved JPGn, nor what no
+# decoder looks at: DNL (a height of 0 in the header is refused anyhow), and DHP and EXP of hierarchical pictures.
+_DECODING = {*range(0xC0, 0xD0), _SOS, _DQT, 0xDD} - {0xC8}
 _APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 # A marker with content, or the end. Between segments fill bytes and stray ones are skipped; within a scan FF00 is a
 # stuffed FF and FFD0-FFD7 are restart markers, both part of the pixels.
@@ -25,6 +27,8 @@ _FRAMES, _PROGRESSIVE = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}, {0xC2, 0xC6, 
 # Of a photo in several scans a decoder keeps all coefficients, up to 6 bytes a pixel, however small a picture is asked
 # of it; each scan costs about 1 ns a pixel. Phones' photos have 12 megapixels and 10 scans.
 _LIGHT_PIXELS, _LIGHT_PIXEL_SCANS = 25_000_000, 400_000_000
+_PROFILE = b"ICC_PROFILE\0"  # then the part's number and how many there are (ICC.1:2022 annex B.4)
+_PROFILE_PART_BYTES = 65_535 - 2 - len(_PROFILE) - 2
 _JFIF_BYTES = 14  # without the thumbnail that may follow
 _ADOBE_BYTES = 12
 
@@ -32,7 +36,8 @@ _ADOBE_BYTES = 12
 def without_metadata(data: bytes) -> tuple[bytes, int]:
     """`data` without metadata, and its orientation 1-8, which stays in the file unless it is 1.
 
-    Kept: the pixels as they are, the ICC profile, JFIF's and Adobe's notes on colours.
+    Kept: the pixels as they are with the tables that they name, an ICC profile that is one, JFIF's and Adobe's notes on
+    colours.
 
     Raises:
         Damaged: `data` is no JPEG, a segment reaches beyond its end, or there is no end marker: something is missing
@@ -44,6 +49,8 @@ def without_metadata(data: bytes) -> tuple[bytes, int]:
     # The scans are most of the file: they are looked at where they lie and copied once, when all is joined.
     pixels = memoryview(data)
     kept: list[bytes | memoryview] = []
+    # Known to be wanted only when all is read: quantization tables by their place in `kept`, the parts of a profile.
+    tables, named_tables, profile, profile_at = {}, set[int](), list[bytes](), 0
     orientation, position, in_scan, scans = 1, len(_SOI), False, 0
     while found := _MARKER.search(data, position):
         if in_scan:
@@ -63,13 +70,23 @@ def without_metadata(data: bytes) -> tuple[bytes, int]:
             raise TooComplex("too many scans")
         if code == _APP1 and payload.startswith(b"Exif\0\0") and orientation == 1:
             orientation = exif.orientation(payload[6:])
+        if code in _FRAMES:
+            named_tables.update(payload[8::3])
+        if code == _DQT:
+            tables[len(kept)] = payload
+        if code == _APP2 and payload.startswith(_PROFILE):
+            profile_at = profile_at or len(kept)
+            profile.append(payload)
         payload_kept = _kept(code, payload)
         if payload_kept is not None:
             kept.append(_segment(code, payload_kept))
     else:
         raise Damaged("no end marker")
+    for place, payload in tables.items():
+        kept[place] = _named_tables(payload, named_tables)
+    kept[profile_at:profile_at] = _profile_segments(profile)
     head: list[bytes | memoryview] = [_SOI]
-    if kept and kept[0][1] == _APP0:
+    if kept[0][1:2] == bytes([_APP0]):
         # JFIF asks to be the first segment.
         head.append(kept.pop(0))
     if orientation != 1:
@@ -115,11 +132,33 @@ def _kept(code: int, payload: bytes) -> bytes | None:
         return payload
     if code == _APP0 and payload.startswith(b"JFIF\0") and len(payload) >= _JFIF_BYTES:
         return payload[: _JFIF_BYTES - 2] + b"\0\0"
-    if code == _APP2 and payload.startswith(b"ICC_PROFILE\0"):
-        return payload
     if code == _APP14 and payload.startswith(b"Adobe") and len(payload) >= _ADOBE_BYTES:
         return payload[:_ADOBE_BYTES]
     return None
+
+
+def _named_tables(payload: bytes, named: set[int]) -> bytes:
+    """A DQT segment with those of its tables alone that a frame names; empty where there is none."""
+    tables, position = [], 0
+    while position < len(payload):
+        size = 1 + (128 if payload[position] >> 4 else 64)
+        if payload[position] & 0x0F in named:
+            tables.append(payload[position : position + size])
+        position += size
+    return _segment(_DQT, b"".join(tables)) if tables else b""
+
+
+def _profile_segments(parts: list[bytes]) -> list[bytes]:
+    """The profile whose parts these are, in segments; none where it is none."""
+    start = len(_PROFILE) + 2
+    parts = sorted(part for part in parts if len(part) > start)
+    if not parts or parts[0][start - 1] != len(parts):
+        return []
+    whole = profiles.kept(b"".join(part[start:] for part in parts)) or b""
+    pieces = [whole[at : at + _PROFILE_PART_BYTES] for at in range(0, len(whole), _PROFILE_PART_BYTES)]
+    return [
+        _segment(_APP2, _PROFILE + bytes([number, len(pieces)]) + piece) for number, piece in enumerate(pieces, start=1)
+    ]
 
 
 def _segment(code: int, payload: bytes) -> bytes:

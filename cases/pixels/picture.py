@@ -100,7 +100,10 @@ def read(data: bytes, name: str, *, is_trusted: bool = True) -> Picture:
         raise _too_complex(name) from error
     decoded = _decoded(clean, form, name, here=form is JPEG and is_trusted and not jpeg.is_heavy(clean))
     if decoded.jpeg:
-        clean, form = decoded.jpeg, JPEG
+        clean, form = jpeg.without_metadata(decoded.jpeg)[0], JPEG
+    elif form is PNG:
+        # Only now is it known that its pixels may be unpacked.
+        clean = chunked.png_cut_behind_pixels(clean)
     upright = _upright(decoded.picture, orientation)
     width, height = decoded.size if orientation in _KEEPS_SIDES else decoded.size[::-1]
     scores = quality.parts(upright, min(width, height))

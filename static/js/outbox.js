@@ -3,9 +3,16 @@
 // A parcel: id (the photo's, made here), user, clinic, patient, case, label, address ("" while there is no case yet),
 // name, type, kind, sha256, blob, addedAt; `refused` {sentence, code} once the server said no. Once it is confirmed
 // only {id, user, case, answer, settledAt} is left for a while, so that other tabs learn what became of it.
+// Computers are shared: what stays unsent for two weeks goes (`expire`), and {id, user, clinic, expiredAt} is left to
+// tell its person. `warnedAt` is when that person was first told that it would.
 // Where the browser keeps nothing (private window, storage full) parcels live in this page's memory, and `keep` says so.
 
 const TOLD_FOR = 60 * 60 * 1000; // ms that a confirmed parcel's answer is left for other tabs
+const DAY = 24 * 60 * 60 * 1000;
+const WARNED_FROM = 7 * DAY; // of a parcel's age
+const KEPT_FOR = 14 * DAY;
+const NOTICE = DAY; // at least, between the warning and the end
+const MOURNED_FOR = 90 * DAY; // that an expired parcel is still told of
 const inMemory = new Map();
 let opened = null;
 
@@ -73,8 +80,55 @@ export async function unsent({ user, clinic }) {
   }
   for (const { id, settledAt } of parcels) if (settledAt < Date.now() - TOLD_FOR) forget(id);
   return [...parcels, ...inMemory.values()]
-    .filter((parcel) => !parcel.settledAt && parcel.user === user && (!clinic || parcel.clinic === clinic))
+    .filter((parcel) => !parcel.settledAt && !parcel.expiredAt && parcel.user === user && (!clinic || parcel.clinic === clinic))
     .sort((one, other) => one.addedAt - other.addedAt);
+}
+
+/**
+ * Remove the bytes of what nobody came back for, whosever it is: not of what an open page is about, nor of what its
+ * person, who is here now, has not been warned of.
+ */
+export async function expire({ user, clinic, here }) {
+  const parcels = await stored("readonly", (store) => store.getAll()).catch(() => []);
+  const open = await occupied();
+  const now = Date.now();
+  for (const { id, expiredAt } of parcels) if (expiredAt < now - MOURNED_FOR) await forget(id);
+  for (const parcel of parcels) {
+    if (parcel.settledAt || parcel.expiredAt || parcel.case === here || open.has(parcel.case)) continue;
+    const mayBeWarned = parcel.user === user && parcel.clinic === clinic;
+    if (mayBeWarned ? goesAt(parcel) > now : parcel.addedAt + KEPT_FOR > now || parcel.warnedAt + NOTICE > now) continue;
+    await change(parcel.id, ({ id, user: whose, clinic: where }) => ({ id, user: whose, clinic: where, expiredAt: now }));
+  }
+}
+
+/** When a parcel goes, if its person is warned of it now. */
+export function goesAt({ addedAt, warnedAt }) {
+  return Math.max(addedAt + KEPT_FOR, (warnedAt ?? Date.now()) + NOTICE);
+}
+
+/** Those of `parcels` that are old enough to be warned of; noted that their person was. */
+export async function warned(parcels) {
+  const old = parcels.filter((parcel) => parcel.addedAt + WARNED_FROM < Date.now());
+  for (const { id } of old) await change(id, (parcel) => ({ warnedAt: Date.now(), ...parcel }));
+  return old;
+}
+
+/** What went unsent and this person has not been told of yet. */
+export async function expired({ user, clinic }) {
+  const parcels = await stored("readonly", (store) => store.getAll()).catch(() => []);
+  return parcels.filter((parcel) => parcel.expiredAt && parcel.user === user && parcel.clinic === clinic);
+}
+
+/** Change what is kept of a parcel, unless another tab has settled it meanwhile. */
+async function change(id, changed) {
+  await stored("readwrite", (store) => {
+    const request = store.get(id);
+    request.onsuccess = () => {
+      const parcel = request.result;
+      if (parcel && !parcel.settledAt && !parcel.expiredAt) store.put(changed(parcel));
+    };
+    return request;
+  }).catch(() => {});
 }
 
 /** Forget everything of this person: they sign out. */

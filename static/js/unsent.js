@@ -1,7 +1,7 @@
-// On every page: a quiet note of the photos that are not sent yet, and a warning before signing out loses them.
+// On every page: a quiet note of the photos that are not sent yet, and a warning before signing out or time loses them.
 
 import { ask } from "./confirm.js";
-import { clear, forget, unsent } from "./outbox.js";
+import { clear, expire, expired, forget, goesAt, unsent, warned } from "./outbox.js";
 
 const NO_ID = "00000000-0000-0000-0000-000000000000";
 const note = document.querySelector("[data-unsent-note]");
@@ -27,20 +27,40 @@ function line(parcels) {
   return element;
 }
 
+// The page of a case shows its own photos in rows.
+const shownHere = () => document.querySelector("[data-uploader]")?.dataset.case;
+
 async function show() {
-  // The page of a case shows its own photos in rows.
-  const here = document.querySelector("[data-uploader]")?.dataset.case;
+  const here = shownHere();
   const parcels = (await unsent({ user: words.user, clinic: words.clinic })).filter((parcel) => parcel.case !== here);
-  note.hidden = parcels.length === 0;
+  const gone = await expired({ user: words.user, clinic: words.clinic });
+  const old = await warned(parcels);
+  note.hidden = parcels.length + gone.length === 0;
   note.querySelector("[data-unsent-count]").textContent = counted(parcels.length, words.one, words.many);
+  note.querySelector("[data-unsent-waiting]").hidden = parcels.length === 0;
+  note.querySelector("[data-unsent-gone]").hidden = gone.length === 0;
+  note.querySelector("[data-unsent-gone] span").textContent = gone.length ? counted(gone.length, words.goneOne, words.goneMany) : "";
+  const ends = note.querySelector("[data-unsent-ends]");
+  ends.hidden = old.length === 0;
+  const first = new Date(Math.min(...old.map(goesAt)));
+  if (old.length) ends.textContent = words.ends.replace("%s", first.toLocaleDateString(document.documentElement.lang));
   const cases = [...new Set(parcels.map((parcel) => parcel.case))];
   note.querySelector("[data-unsent-cases]").replaceChildren(
     ...cases.map((caseId) => line(parcels.filter((parcel) => parcel.case === caseId))),
   );
 }
 
+// Whoever has signed in: what is too old of anybody goes. Not on the sign-in page, where its own person may stand.
+const tidied = document.body.dataset.person
+  ? expire({ user: words?.user, clinic: words?.clinic, here: shownHere() })
+  : Promise.resolve();
+
 if (note) {
-  show();
+  tidied.then(show);
+  note.querySelector("[data-unsent-gone] button").addEventListener("click", async () => {
+    for (const parcel of await expired({ user: words.user, clinic: words.clinic })) await forget(parcel.id);
+    show();
+  });
   window.addEventListener("focus", show);
 }
 

@@ -1,6 +1,7 @@
 """Photos on a bad line: nothing is lost, nothing is sent twice, nothing is shown as sent that is not."""
 
 import hashlib
+import json
 import re
 import time
 
@@ -178,3 +179,92 @@ def test_a_photo_of_a_case_never_saved_waits_for_a_decision(alma, browse_as, nea
     expect(row(page, "near.jpg")).to_contain_text("Arrived")
     arrived_once(near)
     assert LesionImage.objects.get().case.lesion.patient == patient
+
+
+AGE = """([days, warnedDays]) => new Promise((done) => {
+  const request = indexedDB.open("skinclinic-outbox");
+  request.onsuccess = () => {
+    const transaction = request.result.transaction("parcels", "readwrite");
+    const store = transaction.objectStore("parcels");
+    const all = store.getAll();
+    all.onsuccess = () => {
+      for (const parcel of all.result) {
+        parcel.addedAt = Date.now() - days * 864e5;
+        if (warnedDays !== null) parcel.warnedAt = Date.now() - warnedDays * 864e5;
+        store.put(parcel);
+      }
+    };
+    transaction.oncomplete = () => { request.result.close(); done(); };
+  };
+})"""
+KEPT = """() => new Promise((done) => {
+  const request = indexedDB.open("skinclinic-outbox");
+  request.onsuccess = () => {
+    const all = request.result.transaction("parcels").objectStore("parcels").getAll();
+    all.onsuccess = () => { request.result.close(); done(all.result.map((parcel) => Object.keys(parcel).sort())); };
+  };
+})"""
+ALL_THAT_IS_LEFT = [["clinic", "expiredAt", "id", "user"]]
+
+
+@pytest.fixture
+def elsewhere(page, near, context) -> Page:
+    """Another page, without uploader, beside a photo that could not be sent; its case's page is closed."""
+    context.route("**/photos/", lambda route: route.abort("internetdisconnected"))
+    choose(page, near)
+    expect(row(page, "near.jpg")).to_contain_text(WAITING)
+    page.close()
+    other = context.new_page()
+    other.goto(reverse("patient_list"))
+    return other
+
+
+def test_a_photo_that_stays_unsent_is_warned_of_and_goes_after_two_weeks(elsewhere):
+    page, note = elsewhere, elsewhere.locator("[data-unsent-note]")
+    expect(note).to_contain_text("1 photo is not yet sent")
+    expect(note).not_to_contain_text("14 days")
+    page.evaluate(AGE, [8, None])
+    page.reload()
+    expect(note).to_contain_text("What stays unsent for 14 days is removed")
+    is_sound(page)
+
+    # Its person comes back late: they are told first, and have a day.
+    page.evaluate(AGE, [30, 0.5])
+    page.reload()
+    expect(note).to_contain_text("1 photo is not yet sent")
+    page.evaluate(AGE, [30, 2])
+    page.reload()
+    expect(note).to_contain_text("1 photo was removed from this browser")
+    expect(note.locator("[data-unsent-waiting]")).to_be_hidden()
+    assert page.evaluate(KEPT) == ALL_THAT_IS_LEFT
+    is_sound(page)
+    note.get_by_role("button", name="Understood").click()
+    expect(note).to_be_hidden()
+
+
+def test_a_photo_of_somebody_who_does_not_come_back_goes_when_another_is_here(elsewhere, alma, browse_as):
+    page, note = elsewhere, elsewhere.locator("[data-unsent-note]")
+    expect(note).to_contain_text("1 photo is not yet sent")
+    page.evaluate(AGE, [13, None])
+    stranger = browse_as(alma.doctor)
+    stranger.goto("/")
+    assert stranger.evaluate(KEPT) != ALL_THAT_IS_LEFT
+    page.evaluate(AGE, [15, None])
+    stranger.reload()
+    left = json.dumps(ALL_THAT_IS_LEFT, separators=(",", ":"))
+    stranger.wait_for_function(f"async () => JSON.stringify(await ({KEPT})()) === '{left}'")
+    expect(stranger.locator("body")).not_to_contain_text("removed from this browser")
+    returned = browse_as(alma.staff)
+    returned.goto(reverse("patient_list"))
+    expect(returned.locator("[data-unsent-note]")).to_contain_text("1 photo was removed from this browser")
+
+
+def test_an_old_photo_is_sent_when_its_page_is_opened(page, near, case, context):
+    context.route("**/photos/", lambda route: route.abort("internetdisconnected"))
+    choose(page, near)
+    expect(row(page, "near.jpg")).to_contain_text(WAITING)
+    page.evaluate(AGE, [30, 20])
+    context.unroute("**/photos/")
+    page.reload()
+    expect(row(page, "near.jpg")).to_contain_text("Arrived")
+    arrived_once(near)

@@ -8,6 +8,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -51,11 +52,11 @@ def jpeg_parts(data: bytes) -> list[int]:
             assert payload[:6] == b"Exif\0\0"
             assert payload[6:] in [exif.stating_only(number) for number in range(2, 9)]
         elif code == 0xE2:
-            assert payload.startswith(b"ICC_PROFILE\0")
+            assert payload == b"ICC_PROFILE\0\1\1" + PROFILE
         elif code == 0xEE:
             assert (payload[:5], len(payload)) == (b"Adobe", 12)
         else:
-            assert 0xC0 <= code <= 0xDF, f"segment {code:x}"
+            assert code in {*range(0xC0, 0xDC), 0xDD}, f"segment {code:x}"
         position += 2 + length
         if code == 0xDA:
             while data[position] != 0xFF or data[position + 1] in (0, *range(0xD0, 0xD8)):
@@ -151,6 +152,9 @@ SEGMENTS: dict[str, Callable[[bytes], bytes]] = {
         pictures.segment(code, word) for code in range(0xE3, 0xF0) if code != 0xEE
     ),
     "adobe's note, lengthened": lambda word: pictures.segment(0xEE, b"Adobe\0\x64\0\0\0\0\x01" + word),
+    "number of lines, lengthened": lambda word: pictures.segment(0xDC, b"\0\xf0" + word),
+    "hierarchical": lambda word: pictures.segment(0xDE, word) + pictures.segment(0xDF, word),
+    "a table that no colour names": lambda word: pictures.segment(0xDB, b"\3" + word.ljust(64, b"\1")),
     "reserved": lambda word: b"".join(pictures.segment(code, word) for code in (0xF0, 0xF7, 0xFD)),
 }
 
@@ -194,6 +198,34 @@ def test_any_segments_anywhere_and_anything_behind_the_end(names, word, tail, pr
         told = told[:place] + SEGMENTS[name](word) + told[place:]
     kept = check(told + tail + word + pictures.as_jpeg(pictures.drawn(160, 120)), word=word)
     assert np.array_equal(pixels(kept.original), pixels(data))
+
+
+@pytest.mark.parametrize(
+    "profile", [WORD * 99, bytes(132) + WORD, PROFILE[:36] + b"nope" + PROFILE[40:] + WORD, PROFILE + WORD]
+)
+def test_no_profile_and_what_hangs_on_behind_one_are_cut_in_every_format(profile):
+    drawn = pictures.drawn(320, 240)
+    whole = PROFILE if profile.startswith(PROFILE) else None
+    for kind in ("JPEG", "PNG", "WEBP", "TIFF", "AVIF"):
+        out = io.BytesIO()
+        drawn.save(out, kind, icc_profile=profile)
+        kept = check(out.getvalue())
+        opened = Image.open(io.BytesIO(kept.original))
+        assert opened.info.get("icc_profile") == whole
+        if kind not in ("TIFF", "AVIF"):
+            assert np.array_equal(pixels(kept.original), pixels(out.getvalue()))
+
+
+def test_a_profile_in_parts_stays_whole():
+    # A profile may hold what it likes within the size that it states; this one has room behind its tags.
+    large = struct.pack(">I", 150_000) + PROFILE[4:] + bytes(150_000 - len(PROFILE))
+    sent = pictures.as_jpeg(pictures.drawn(320, 240), icc_profile=large)
+    assert picture.read(sent, "a.jpg").original == sent
+    # One part of three says nothing.
+    start = sent.index(b"ICC_PROFILE\0\2") - 4
+    (length,) = struct.unpack_from(">H", sent, start + 2)
+    kept = picture.read(sent[:start] + sent[start + 2 + length :], "a.jpg").original
+    assert b"ICC_PROFILE" not in kept
 
 
 def test_a_jpeg_without_its_end_is_incomplete(plain):
@@ -245,6 +277,39 @@ def test_any_png_chunks_anywhere(kinds, packed, last):
     kept = check(data[:place] + extra + data[place:] + WORD)
     assert np.array_equal(pixels(kept.original), pixels(data))
     assert Image.open(io.BytesIO(kept.original)).info["icc_profile"] == PROFILE
+
+
+def chunk(kind: bytes, payload: bytes) -> bytes:
+    return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(kind + payload))
+
+
+def packed_rows(image: Image.Image, *, interlaced: bool) -> bytes:
+    """What IDAT holds of an RGB picture (PNG third edition, section 8)."""
+    array = np.asarray(image)
+    passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    parts = [array[y::down, x::right] for x, y, right, down in passes] if interlaced else [array]
+    return zlib.compress(b"".join(b"\0" + row.tobytes() for part in parts for row in part))
+
+
+@often
+@given(
+    size=some.tuples(some.integers(240, 261), some.integers(240, 261)),
+    interlaced=some.booleans(),
+    tail=some.binary(max_size=40),
+    places=some.lists(some.floats(0, 1), max_size=3),
+)
+def test_what_a_png_holds_behind_its_packed_pixels(size, interlaced, tail, places):
+    image = pictures.drawn(320, 240).resize(size)
+    packed = packed_rows(image, interlaced=interlaced)
+    stream = packed + WORD + tail
+    # Anywhere between two chunks, in the stream as well as behind it.
+    cuts = [0, *sorted(int(place * len(stream)) for place in places), len(stream)]
+    pieces = [stream[start:stop] for start, stop in pairwise(cuts)]
+    header = struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, int(interlaced))
+    sent = b"".join([b"\x89PNG\r\n\x1a\n", chunk(b"IHDR", header), *(chunk(b"IDAT", each) for each in pieces)])
+    kept = check(sent + chunk(b"IDAT", WORD) + chunk(b"IEND", b""))
+    assert np.array_equal(pixels(kept.original), np.asarray(image))
+    assert kept.original.endswith(packed[-4:] + kept.original[-16:])
 
 
 def test_the_name_of_a_pngs_colour_profile_is_not_kept():
