@@ -1,4 +1,4 @@
-"""One forward pass of the shipped network beside a plain Lite0's: what the larger network costs.
+"""One opinion of the shipped network beside one of a plain Lite0: what the larger network costs.
 
 Both bundles are in the repository. The engine of each is given the same upright copy of a photo, as a worker gives it,
 with scaling to its own size, maps, answers and embedding; the two take turns in one run, on one thread each.
