@@ -7,9 +7,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
+from PIL import ExifTags, Image
 from uuid6 import uuid7
 
 from cases.models import Case, Condition, Consent, ImageKind, LesionImage, Patient, Read
+from cases.pixels import drawing, likeness
 from cases.reading import reads
 from cases.reading.labels import LabelSource
 from cases.record import outcomes, patients
@@ -239,6 +241,33 @@ def test_joined_with_a_folder(alma, tmp_path):
     assert any("1 photos of signed cases are in the folder already" in note for note in dataset.notes)
     assert any("fewer than 5 patients to learn from: BCC (1 photos)" in note for note in dataset.notes)
     check(dataset, "train")
+
+
+def test_a_copy_that_was_compressed_anew_is_the_folders(alma, tmp_path):
+    """It has other bytes, and would be learnt from in the one and measured on in the other."""
+    folder = tmp_path / "photos"
+    for number, code in enumerate(["NEV", "MEL"] * 3):
+        file = folder / ("train", "val")[number % 3 == 2] / code / f"{number}.jpg"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        drawing.draw(code, seed=number, width=600, height=500).save(file, quality=95)
+    # Turned by its metadata alone, as phones do.
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 3
+    first = folder / "train/NEV/0.jpg"
+    with Image.open(first) as upright:
+        upright.rotate(180).save(first, quality=95, exif=turned)
+        small = upright.resize((420, 350))
+    copied, other, unmeasured = signed(alma), signed(alma), signed(alma)
+    for case, look in (
+        (copied, likeness.look(small)),
+        (other, likeness.look(drawing.draw("NEV", seed=77, width=600, height=500))),
+        (unmeasured, None),
+    ):
+        LesionImage.objects.filter(case=case).update(look=look)
+    dataset = sources.gather(folder, take().id, "train,val")
+    from_cases = {example.file for example in dataset.examples if example.file.startswith("cases/")}
+    assert from_cases == {f"cases/{case.images.get().id}" for case in (other, unmeasured)}
+    assert any("1 photos of signed cases are in the folder already" in note for note in dataset.notes)
 
 
 def test_signed_cases_alone_need_enough_patients(alma):

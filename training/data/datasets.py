@@ -54,6 +54,7 @@ class Example:
     groups: Mapping[str, str] = field(default_factory=dict)
     path: Path | None = None
     sha256: str = ""  # of the picture as it was received; empty: of the file
+    look: int | None = None  # the perceptual hash that intake took of it (cases/pixels/likeness.py), where it did
 
 
 @dataclass(frozen=True)

@@ -183,6 +183,7 @@ def dataset(snapshot: Snapshot) -> DataSet:
             groups=photo.groups,
             path=Path(photo.image.derivative.path),
             sha256=photo.sha256,
+            look=photo.image.look,
         )
         for photo in snapshot.photos.select_related("image").order_by("sha256")
     )

@@ -11,7 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
+import numpy as np
+from PIL import Image, ImageOps
+
 from cases.models import Condition, Urgency
+from cases.pixels import likeness
 from cases.vocabulary import ConditionSpec, vocabulary
 from inference.bundle import BundleClass, BundleError
 from training.data import snapshots
@@ -23,6 +27,7 @@ from training.recipe import Options
 
 # A condition that only signed cases show needs so many patients to learn from; below, it is no class of the model.
 FEWEST_PATIENTS = 5
+_ENOUGH_FOR_A_LOOK = (512, 512)
 
 
 def gather(folder: Path | None, snapshot_id: UUID | None, training_splits: str) -> DataSet:
@@ -52,14 +57,43 @@ def attribution(folder: Path) -> str:
 
 
 def joined(photos: DataSet, cases: DataSet, training_splits: str) -> DataSet:
-    """Both together; a case's photo that lies in the folder too is the folder's."""
+    """Both together; a case's photo that lies in the folder too is the folder's, also where it was compressed anew.
+
+    Else the same picture could be learnt from in the one and measured on in the other.
+    """
     known = set(photos.photo_hashes())
-    fresh = tuple(each for each in cases.examples if cases.content_hash(each)[:16] not in known)
+    looks = _looks(photos) if any(each.look is not None for each in cases.examples) else np.empty(0, np.uint64)
+    fresh = tuple(
+        each
+        for each in cases.examples
+        if cases.content_hash(each)[:16] not in known and not _is_like_one_of(looks, each.look)
+    )
     notes = list(cases.notes)
     if doubles := len(cases.examples) - len(fresh):
         notes.append(f"{doubles} photos of signed cases are in the folder already and count there.")
     cases = _without_rare(replace(cases, examples=fresh, notes=tuple(notes)), photos, training_splits)
     return replace(photos, examples=photos.examples + cases.examples, notes=photos.notes + cases.notes)
+
+
+def _looks(photos: DataSet) -> np.ndarray:
+    """The perceptual hash of each photo that has one, uint64 [n]."""
+    found = []
+    for example in photos.examples:
+        try:
+            with Image.open(photos.path(example)) as photo:
+                # A large JPEG is decoded at a part of its size, in a fraction of the time.
+                photo.draft("RGB", _ENOUGH_FOR_A_LOOK)
+                found.append(likeness.look(ImageOps.exif_transpose(photo).convert("RGB")))
+        except Exception:  # noqa: S112 - whatever Pillow raises: what cannot be read is listed when it is decoded
+            continue
+    return np.array([each for each in found if each is not None], np.int64).view(np.uint64)
+
+
+def _is_like_one_of(looks: np.ndarray, look: int | None) -> bool:
+    if look is None or not looks.size:
+        return False
+    differing = np.bitwise_count(looks ^ np.array(look, np.int64).view(np.uint64))
+    return bool((differing <= likeness.SAME).any())
 
 
 def _without_rare(cases: DataSet, photos: DataSet, training_splits: str) -> DataSet:
