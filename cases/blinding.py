@@ -6,6 +6,7 @@ the signed one: who looks at a draft, or at a case that is withdrawn and restore
 """
 
 from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
@@ -15,7 +16,7 @@ from django.db.models.functions import Coalesce
 from accounts.access import can, clinic_ids
 from accounts.models import Clinic, User
 from accounts.roles import Capability
-from cases.models import Case, CaseState, FirstOpinion, Read, ReadStage
+from cases.models import Case, CaseState, FirstOpinion, LesionImage, Read, ReadStage
 from cases.models.case import UNSIGNED_STATES
 
 Person = User | AnonymousUser
@@ -32,9 +33,27 @@ def ai_hidden_cases(person: Person) -> QuerySet[Case]:
     stopped, reads_first = _stopped(person), _reads_first(person)
     if not stopped and not reads_first:
         return Case.objects.none()
-    committed = FirstOpinion.objects.filter(case=OuterRef("pk"), reader=person)
-    unread = ~_settles(person) & ~Q(Exists(committed)) & ~Q(Exists(_own_reads(person)))
+    unread = ~_settles(person) & ~Q(Exists(_committed(person, OuterRef("pk")))) & ~Q(Exists(_own_reads(person)))
     return Case.objects.filter(Q(clinic__in=stopped) | Q(clinic__in=reads_first) & unread, state__in=UNSIGNED_STATES)
+
+
+def first_opinion(person: Person, case: UUID | OuterRef) -> QuerySet[FirstOpinion]:
+    """What `person` has committed about `case` with the photos that it has now: one row or none."""
+    return _committed(person, case).order_by("-committed_at", "-id")[:1]
+
+
+def _committed(person: Person, case: UUID | OuterRef) -> QuerySet[FirstOpinion]:
+    """The first opinions that no photo has come after: what the AI says of a later one was not to be known then."""
+    # The newest photo is asked of the case and not of each opinion, which PostgreSQL would ask it of for all that a
+    # reader has ever committed.
+    of_case = OuterRef(case) if isinstance(case, OuterRef) else case
+    photos = LesionImage.objects.filter(case=of_case, removed_at__isnull=True).order_by("-created_at", "-id")
+    newest = Coalesce(Subquery(photos.values("created_at")[:1]), Value(datetime.min.replace(tzinfo=UTC)))
+    return (
+        FirstOpinion.objects.filter(case=case, reader=person.pk)
+        .alias(about=Coalesce("newest_photo__created_at", "committed_at"))
+        .filter(about__gte=newest)
+    )
 
 
 def _stopped(person: User) -> set[UUID]:
@@ -59,6 +78,8 @@ def showing_ai(
     Args:
         states: those that `found` is of, and `clinic` the one that it is of, where the caller knows.
     """
+    if states and set(states) <= {CaseState.SIGNED}:
+        return found
     return (
         found.filter(may_show_ai(person, states, clinic))
         .alias(is_hidden=ai_hidden_here(person))

@@ -108,11 +108,11 @@ class Case(models.Model):
             # With the state, so that what is counted by day is counted in the index.
             models.Index(fields=["clinic", "-created_at", "-id", "state"], name="case_latest"),
             models.Index(fields=["clinic", "signed_at", "id", "state"], name="case_signed"),
-            # Of those that wait, the few whose AI opinion a reader who reads first may see (cases/blinding.py).
+            # Of the unsigned ones, the few whose AI opinion a reader who reads first may see (cases/blinding.py).
             models.Index(
                 fields=["clinic", "state", "urgency", "waiting_since", "id"],
                 name="case_begun",
-                condition=models.Q(state__in=["waiting", "photos"])
+                condition=models.Q(state__in=["draft", "waiting", "photos", "withdrawn"])
                 & (models.Q(has_first_opinion=True) | ~models.Q(read_stage="first")),
             ),
         ]

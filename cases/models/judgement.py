@@ -10,6 +10,7 @@ from uuid6 import uuid7
 
 from cases.models.case import Case
 from cases.models.condition import Condition
+from cases.models.image import LesionImage
 
 
 class Certainty(models.TextChoices):
@@ -53,7 +54,10 @@ class AppendOnly(models.Model):
 
 
 class FirstOpinion(AppendOnly):
-    """What a reader thought before the AI's opinion was shown. Append-only, one a reader and case."""
+    """What a reader thought before the AI's opinion was shown. Append-only, one a reader, case and newest photo.
+
+    Of photos that come later the AI says something new: then the reader commits again (cases/blinding.py).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="first_opinions", verbose_name=_("case"))
@@ -64,13 +68,24 @@ class FirstOpinion(AppendOnly):
     certainty = models.CharField(_("certainty"), max_length=8, choices=Certainty.choices)
     management = models.CharField(_("management"), max_length=15, choices=Management.choices)
     committed_at = models.DateTimeField(_("committed"), default=timezone.now)
+    # The newest one that the case had then; none is known of opinions from before there was this column.
+    newest_photo = models.ForeignKey(
+        LesionImage, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("newest photo")
+    )
 
     objects = AppendOnlyQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("first opinion")
         verbose_name_plural = _("first opinions")
-        constraints = [models.UniqueConstraint(fields=["case", "reader"], name="one_first_opinion_a_reader")]
+        constraints = [
+            models.UniqueConstraint(fields=["case", "reader", "newest_photo"], name="one_first_opinion_a_photo"),
+            models.UniqueConstraint(
+                fields=["case", "reader"],
+                condition=models.Q(newest_photo__isnull=True),
+                name="one_first_opinion_without_photo",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.condition}, {self.get_certainty_display().lower()}"

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Case as Choice
-from django.db.models import FilteredRelation, Model, Prefetch, Q, QuerySet, Value, When
+from django.db.models import FilteredRelation, Model, OuterRef, Prefetch, Q, QuerySet, Subquery, Value, When
 
 from cases import access, blinding
 from cases.models import Case, CaseState, FirstOpinion, LesionImage, PhotoRequest, Read, ReadDraft, Reservation
@@ -55,7 +55,7 @@ class CaseFile:
 
     @property
     def first_opinion(self) -> FirstOpinion | None:
-        """The person's own."""
+        """The person's own, of the case with the photos that it has now."""
         return getattr(self.record, "own_first_opinion", None)
 
     @property
@@ -95,7 +95,10 @@ def find(person: access.Person, case_id: UUID) -> CaseFile | None:
         .filter(Q(id=case_id) | ~Q(state=CaseState.WITHDRAWN))
         .annotate(
             reads_are_hidden=blinding.reads_hidden_here(person),
-            own_first_opinion=_of("first_opinions", person),
+            own_first_opinion=FilteredRelation(
+                "first_opinions",
+                condition=Q(first_opinions__id=Subquery(blinding.first_opinion(person, OuterRef("pk")).values("pk"))),
+            ),
             own_draft=_of("read_drafts", person),
         )
         .select_related(  # type: ignore[misc]  # both are relations of the annotations above

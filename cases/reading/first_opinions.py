@@ -8,17 +8,21 @@ from django.utils.translation import gettext_lazy as _
 from accounts.access import can
 from accounts.models import User
 from accounts.roles import Capability
+from cases import blinding
 from cases.errors import Refused, wrong_state
 from cases.models import Case, CaseState, Condition, FirstOpinion
 
 
 def of(case: Case, reader: User) -> FirstOpinion | None:
-    return FirstOpinion.objects.select_related("condition").filter(case=case, reader=reader).first()
+    """What `reader` has committed about the case with the photos that it has now."""
+    return blinding.first_opinion(reader, case.pk).select_related("condition").first()
 
 
 @transaction.atomic
 def commit(*, case_id: UUID, reader: User, condition: Condition, certainty: str, management: str) -> FirstOpinion:
     """Keeps what `reader` thinks before they see the AI; from now on it is shown to them. A repetition changes nothing.
+
+    When photos have come since an earlier one, it is another opinion.
 
     Raises:
         Refused: the reader may not sign here, the case waits for no read, or the condition is not offered.
@@ -34,5 +38,10 @@ def commit(*, case_id: UUID, reader: User, condition: Condition, certainty: str,
         raise Refused(_("This condition is no longer offered. Choose another one."), code="condition_not_offered")
     Case.objects.filter(id=case.id).update(has_first_opinion=True)
     return FirstOpinion.objects.create(
-        case=case, reader=reader, condition=condition, certainty=certainty, management=management
+        case=case,
+        reader=reader,
+        condition=condition,
+        certainty=certainty,
+        management=management,
+        newest_photo=case.images.filter(removed_at__isnull=True).order_by("created_at", "id").last(),
     )

@@ -3,13 +3,14 @@
 from uuid import uuid4
 
 import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.urls import reverse
 
 from accounts.models import User
 from accounts.roles import Role
 from cases import access, blinding
 from cases.errors import Refused
-from cases.models import Case, CaseState, Condition, FirstOpinion, PredictionState, Urgency
+from cases.models import Case, CaseState, Condition, FirstOpinion, LesionImage, PredictionState, Urgency
 from cases.models.judgement import AppendOnlyError
 from cases.photo import retakes
 from cases.prediction import switch
@@ -17,7 +18,7 @@ from cases.reading import first_opinions, reads
 from cases.record import lifecycle
 from cases.worklist import listing
 from cases.worklist.filters import AiKind, Filters
-from tests.cases.readings import QUEUED, URGENT, opinion_on, read_form
+from tests.cases.readings import QUEUED, URGENT, opinion_on, predict, read_form
 from tests.cast import make_case, make_clinic, make_image, make_person, waiting_case
 
 
@@ -109,6 +110,60 @@ def test_a_first_opinion_is_committed_once_and_never_changed(blind, case):
         first.save()
     with pytest.raises(AppendOnlyError):
         FirstOpinion.objects.all().delete()
+
+
+def test_of_photos_that_came_later_the_ai_says_something_new(blind, case, sign_in):
+    """The reader commits again; both opinions stay, and the read names the one that was about all photos."""
+    opinion_on(case)
+    first, client = commit(case, blind.doctor, "NEV"), sign_in(blind.doctor)
+    retakes.ask(case_id=case.id, by=blind.doctor, request_id=uuid4(), faults=["dark"])
+    assert not blinding.hides_ai(blind.doctor, case)
+    retaken = predict(make_image(case), **URGENT)
+    assert blinding.hides_ai(blind.doctor, case)
+    lifecycle.send(case.id)
+    address = reverse("case_detail", args=[case.id])
+    page = client.get(address)
+    assert "Commit and see the AI" in page.content.decode()
+    assert "Your first opinion" not in page.content.decode()
+    assert str(retaken.id) not in page.content.decode()
+    assert listing.page(blind.doctor, blind.clinic, Filters(ai=AiKind.FLAGGED)).rows == []
+
+    second = commit(case, blind.doctor, "MEL")
+    assert second != first
+    assert commit(case, blind.doctor, "BCC") == second
+    page = client.get(address).content.decode()
+    assert "Your first opinion" in page
+    assert str(retaken.id) in page
+    read = sign(case, blind.doctor, "MEL", prediction=retaken)
+    assert (read.first_opinion, read.ai_visible) == (second, True)
+    assert set(FirstOpinion.objects.values_list("condition", flat=True)) == {"NEV", "MEL"}
+
+
+def test_a_photo_that_is_removed_again_takes_no_opinion_away(blind, case):
+    first = commit(case, blind.doctor)
+    added = make_image(case)
+    assert blinding.hides_ai(blind.doctor, case)
+    LesionImage.objects.filter(id=added.id).update(removed_at=added.created_at)
+    assert not blinding.hides_ai(blind.doctor, case)
+    assert commit(case, blind.doctor) == first
+
+
+def test_an_opinion_of_which_the_photo_is_not_known_goes_by_its_time(blind, case):
+    said = {"case": case, "reader": blind.doctor, "condition_id": "NEV", "certainty": "certain", "management": "biopsy"}
+    FirstOpinion.objects.create(**said)
+    assert not blinding.hides_ai(blind.doctor, case)
+    make_image(case)
+    assert blinding.hides_ai(blind.doctor, case)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        FirstOpinion.objects.create(**said)
+
+
+def test_the_database_refuses_to_change_a_first_opinion(blind, case):
+    first = commit(case, blind.doctor)
+    with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE cases_firstopinion SET certainty = 'possible'")
+    first.refresh_from_db()
+    assert first.certainty == "probable"
 
 
 def test_who_may_not_sign_commits_nothing(blind, case):
