@@ -196,9 +196,12 @@ def _read(visit: Visit, case: Case, image: LesionImage, waits_since: datetime, t
     """The reads of a visit. Written as rows, not signed: cases/reading/reads.py rightly knows no time but now."""
     chance = random.Random(case.number)  # noqa: S311 (a story, not a secret)
     clinic = case.clinic
-    # Most are read the same day; some on the next one, if that is past.
-    soon = visit.urgency == Urgency.URGENT or visit.hours_ago < 96 or chance.random() < 0.6
-    signed = later(waits_since, chance.uniform(0.3, 3) if soon else chance.uniform(16, 28), clinic)
+    # What is urgent is read within hours, most of the rest the same day; some on the next one, if that is past.
+    if case.urgency == Urgency.URGENT and chance.random() < 0.9:
+        hours = chance.uniform(0.2, 2)
+    else:
+        hours = chance.uniform(0.3, 3) if visit.hours_ago < 96 or chance.random() < 0.6 else chance.uniform(16, 28)
+    signed = later(waits_since, hours, clinic)
     seen = Prediction.objects.filter(image=image, state="done").first()
     reader = team[visit.reader or ("doctor" if case.number % 3 else "doctor2")]
     other = team["doctor" if reader != team["doctor"] else "doctor2"]

@@ -7,9 +7,10 @@ from uuid import UUID
 
 import numpy as np
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from cases.figures.evidence import Judged
-from cases.figures.figure import TOO_FEW, Chart, Estimate, Figure, Matrix, Row, estimates, ids, shares
+from cases.figures.figure import TOO_FEW, Chart, Estimate, Figure, Matrix, Row, estimates, ids, of_reads, shares
 from cases.figures.scope import Scope
 from cases.models import Condition, Fitzpatrick
 from inference.statistics import Share, kappa, kappa_interval
@@ -39,7 +40,7 @@ def with_ai(scope: Scope) -> Figure:
         key="with_ai",
         title=_("Readers and the AI: Cohen's kappa"),
         n=len(pairs[None]),
-        counts=_("reads"),
+        counts=of_reads,
         head=(_("Reader"), _("Kappa (95 %)"), _("Same condition"), _("Reads")),
         rows=tuple(
             Row(
@@ -72,7 +73,7 @@ def between_readers(scope: Scope) -> Figure:
         key="between_readers",
         title=_("Reader and reader: Cohen's kappa"),
         n=sum(len(found) for found in pairs.values()),
-        counts=_("pairs of reads"),
+        counts=_of_pairs,
         head=(_("Readers"), _("Kappa (95 %)"), _("Same condition"), _("Cases")),
         rows=tuple(
             Row(
@@ -188,3 +189,7 @@ def _agreement(pairs: list[Pair]) -> tuple[Estimate, Share]:
 
 def _of_line(cells: dict[tuple[str, str], list[UUID]], truth: str) -> Iterable[UUID]:
     return (case_id for (code, said), found in cells.items() if code == truth and said != truth for case_id in found)
+
+
+def _of_pairs(n: int) -> str:
+    return ngettext("pair of reads", "pairs of reads", n)

@@ -7,7 +7,7 @@ from django.db.models import Count, Q, Value
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cases.figures.figure import Chart, Figure, Row, Series
+from cases.figures.figure import Chart, Figure, Row, Series, of_reads
 from cases.figures.scope import Scope
 from cases.models import ReadDraft, Reservation
 from cases.models.case import UNREAD_STATES
@@ -35,7 +35,7 @@ def begun(scope: Scope) -> Figure:
         key="begun",
         title=_("Begun and not signed, now"),
         n=sum(drafts.values()),
-        counts=_("reads"),
+        counts=of_reads,
         head=(_("Reader"), _("Begun"), _("Open now")),
         rows=tuple(
             Row(

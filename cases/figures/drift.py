@@ -13,7 +13,7 @@ from django.db.models.functions import TruncWeek
 from django.utils.translation import gettext as _
 
 from cases.figures.evidence import MOST_PHOTOS, Asked
-from cases.figures.figure import Chart, Estimate, Figure, Row, Series, estimates, ids, shares
+from cases.figures.figure import Chart, Estimate, Figure, Row, Series, estimates, ids, of_photos, shares
 from cases.figures.flow import day_in_words
 from cases.figures.scope import Scope
 from cases.models import BodySite, Condition
@@ -177,7 +177,7 @@ def quality(scope: Scope) -> Figure:
         key="quality",
         title=_("Photos with a remark, week by week"),
         n=sum(share.n for share in kept),
-        counts=_("photos"),
+        counts=of_photos,
         head=(_("Week of"), _("With a remark")),
         rows=tuple(
             Row(week.isoformat(), day_in_words(week), (share,), ids(case for case, poor in by_week[week] if poor))
@@ -185,7 +185,7 @@ def quality(scope: Scope) -> Figure:
         ),
         chart=Chart(
             "lines",
-            [shares(_("With a remark"), kept, even_few=True)],
+            [shares(_("With a remark"), kept)],
             percent=True,
             mark=before.value,
             mark_label=_("the time before"),
@@ -216,7 +216,7 @@ def _compared(
         key=key,
         title=title,
         n=n,
-        counts=_("photos"),
+        counts=of_photos,
         head=(group, _("Here"), reference),
         rows=tuple(
             Row(code, names.get(code, code), (share, f"{100 * expected[code]:.0f}\u00a0%"), ids(behind[code]))
@@ -270,7 +270,7 @@ def _weekly(
         key=key,
         title=title,
         n=sum(each.n for each in kept),
-        counts=_("photos"),
+        counts=of_photos,
         head=(_("Week of"), column, _("Photos")),
         rows=tuple(
             Row(week.isoformat(), day_in_words(week), (each, each.n), _behind(key, by_week[week]))

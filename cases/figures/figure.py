@@ -1,6 +1,6 @@
 """What a figure is made of: rows with numbers, the cases behind each row, and how it is drawn."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import ngettext, pgettext
 
 from cases.spans import in_words
 from inference.statistics import Share
@@ -86,6 +86,18 @@ class Chart:
     places: list[float] | None = None
 
 
+def of_cases(n: int) -> str:
+    return ngettext("case", "cases", n)
+
+
+def of_reads(n: int) -> str:
+    return ngettext("read", "reads", n)
+
+
+def of_photos(n: int) -> str:
+    return ngettext("photo", "photos", n)
+
+
 @dataclass(frozen=True)
 class Figure:
     key: str
@@ -97,7 +109,9 @@ class Figure:
     note: str = ""
     # A table of counts that is itself the drawing: columns of the same things as the rows.
     matrix: "Matrix | None" = None
-    counts: str = ""  # what n counts; cases where it is empty
+    counts: Callable[[int], str] = lambda n: ngettext(
+        "case", "cases", n
+    )  # so many of what n counts, without the number
 
     @property
     def is_empty(self) -> bool:
@@ -105,7 +119,7 @@ class Figure:
 
     @property
     def title_with_n(self) -> str:
-        return f"{self.title} (n = {self.n:,} {self.counts or _('cases')})"
+        return f"{self.title} (n = {self.n:,} {self.counts(self.n)})"
 
     @property
     def drawing(self) -> dict[str, Any] | None:
@@ -169,9 +183,9 @@ def ids(case_ids: Iterable[UUID]) -> Q | None:
     return Q(id__in=wanted) if wanted else None
 
 
-def shares(name: str, found: Iterable[Share], *, even_few: bool = False, is_second: bool = False) -> Series:
+def shares(name: str, found: Iterable[Share], *, is_second: bool = False) -> Series:
     """A series of shares with their intervals; those of too few are left out."""
-    kept = [share if share.n and (even_few or share.n >= TOO_FEW) else None for share in found]
+    kept = [share if share.n >= TOO_FEW else None for share in found]
     return Series(
         name,
         [share.value if share else None for share in kept],

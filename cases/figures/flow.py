@@ -13,10 +13,11 @@ from django.db.models import Count, Min, Q, TextField, UUIDField, Value, When
 from django.db.models.functions import Cast, TruncWeek
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.models import Clinic
 from cases.figures.evidence import Timed, said_since
-from cases.figures.figure import Chart, Figure, Hours, Row, Series, ids, shares
+from cases.figures.figure import Chart, Figure, Hours, Row, Series, ids, of_photos, of_reads, shares
 from cases.figures.scope import Scope
 from cases.models import CaseState, PhotoFault, PhotoRequest, PredictionState, Urgency
 from cases.models.case import UNREAD_STATES
@@ -45,7 +46,7 @@ def volumes(scope: Scope) -> Figure:
         key="volumes",
         title=_("Cases a week"),
         n=sum(logged.values()),
-        counts=_("cases logged"),
+        counts=_of_logged,
         head=(_("Week of"), _("Logged"), _("Signed")),
         rows=tuple(
             Row(week.isoformat(), day_in_words(week), counts, in_week(scope, week, "created_at", "signed_at"))
@@ -117,7 +118,7 @@ def turnaround_weeks(scope: Scope) -> Figure:
             )
             for week, share in zip(weeks, kept, strict=True)
         ),
-        chart=Chart("lines", [shares(_("Within the target"), kept, even_few=True)], percent=True),
+        chart=Chart("lines", [shares(_("Within the target"), kept)], percent=True),
         note=_("The rows lead to the cases that were signed late."),
     )
 
@@ -172,7 +173,7 @@ def workload(scope: Scope) -> Figure:
         key="workload",
         title=_("Reads by reader"),
         n=sum(row["reads"] for row in rows),
-        counts=_("reads"),
+        counts=of_reads,
         head=(_("Reader"), _("Reads"), _("Cases"), _("Corrections")),
         rows=tuple(
             Row(
@@ -183,7 +184,8 @@ def workload(scope: Scope) -> Figure:
             )
             for row in rows
         ),
-        chart=Chart("bars", [Series(_("Reads"), [row["reads"] for row in rows])]),
+        # One bar compares nothing with nothing.
+        chart=Chart("bars", [Series(_("Reads"), [row["reads"] for row in rows])]) if len(rows) > 1 else None,
     )
 
 
@@ -223,7 +225,7 @@ def rejections(scope: Scope) -> Figure:
         key="rejections",
         title=_("What was wrong with photos"),
         n=total,
-        counts=_("photos"),
+        counts=of_photos,
         head=(_("Reason"), _("Photos")),
         rows=tuple(
             Row(code, _fault_in_words(code), (share,), ids(case_ids))
@@ -250,7 +252,7 @@ def wanted(scope: Scope) -> Figure:
         key="wanted",
         title=_("Why readers wanted other photos"),
         n=len(requests),
-        counts=_("requests"),
+        counts=_of_requests,
         head=(_("Reason"), _("Requests")),
         rows=tuple(
             Row(code, words.get(code, code), (share,), ids(case_ids))
@@ -312,3 +314,11 @@ def _median_and_tenth(cases: Iterable[Timed]) -> tuple[Hours, Hours]:
 
 def _read_by(scope: Scope, reader_id: UUID) -> Q:
     return Q(id__in=scope.reads().filter(reader=reader_id).order_by().values("case_id"))
+
+
+def _of_logged(n: int) -> str:
+    return ngettext("case logged", "cases logged", n)
+
+
+def _of_requests(n: int) -> str:
+    return ngettext("request", "requests", n)

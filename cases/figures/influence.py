@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from cases.figures.figure import Chart, Figure, Row, ids, shares
+from cases.figures.figure import Chart, Figure, Row, ids, of_reads, shares
 from cases.figures.scope import Scope
 from inference.statistics import Share
 
@@ -74,7 +74,7 @@ def influence(scope: Scope) -> Figure:
         key="influence",
         title=_("How the AI moved readers"),
         n=everybody.n,
-        counts=_("reads"),
+        counts=of_reads,
         head=(_("Reader"), _("Wrong → right"), _("Right → wrong"), _("Stayed right"), _("Stayed wrong")),
         rows=tuple(
             Row(

@@ -2,10 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 import numpy as np
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from cases.figures.evidence import Judged, Opinion
 from cases.figures.figure import Chart, Figure, Row, ids, shares
@@ -39,7 +41,7 @@ def sensitivity(scope: Scope) -> Figure:
         key="sensitivity",
         title=_("Cancers found, by biopsy"),
         n=len(ill),
-        counts=_("malignant of %(n)s biopsies") % {"n": len(known)},
+        counts=partial(_of_malignant, len(known)),
         head=(_("By whom"), _("Malignant ones found"), _("Benign ones spared")),
         rows=tuple(rows),
         chart=Chart("points", [shares(_("Found"), found), shares(_("Spared"), spared, is_second=True)], percent=True),
@@ -91,3 +93,7 @@ def _suspicions(reader: UUID | None = None) -> Callable[[Judged], list[bool]]:
 def suspects(opinion: Opinion) -> bool:
     """Whether a reader did not let a possible cancer go home unseen."""
     return bool(opinion.malignant) or opinion.management in (Management.BIOPSY, Management.URGENT_REFERRAL)
+
+
+def _of_malignant(biopsies: int, _n: int) -> str:
+    return ngettext("malignant of %(n)s biopsy", "malignant of %(n)s biopsies", biopsies) % {"n": biopsies}

@@ -1,8 +1,8 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from cases.forms.reads import ConditionField
+from cases.forms.reads import ConditionField, OffersConditions
 
 
-class AnswerForm(forms.Form):
+class AnswerForm(OffersConditions, forms.Form):
     condition = ConditionField(label=_("What is it?"))

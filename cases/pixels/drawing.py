@@ -48,21 +48,21 @@ LOOKS = {
     # A pearly, pink nodule with vessels and a little crust.
     "BCC": Look(
         ((216, 142, 132), (196, 108, 102), (228, 172, 160)),
-        (0.12, 0.19), 0.2, 0.2, 0.75, 0.5, dome=0.8, halo=0.45, crust=0.12, vessels=9, sun=0.35,
+        (0.15, 0.21), 0.2, 0.2, 0.75, 0.5, dome=0.8, halo=0.45, crust=0.12, vessels=9, sun=0.35,
     ),
     # A red nodule under crusts and horn.
     "SCC": Look(
         ((178, 74, 62), (206, 120, 96), (140, 48, 44)),
-        (0.14, 0.20), 0.3, 0.1, 0.92, 0.4, dome=0.7, halo=0.6, crust=0.25, scale=0.25, sun=0.7,
+        (0.16, 0.22), 0.3, 0.1, 0.92, 0.4, dome=0.7, halo=0.6, crust=0.25, scale=0.25, sun=0.7,
     ),
     # A rough, reddish patch with scales on skin that has had much sun.
     "ACK": Look(
-        ((208, 134, 122), (196, 120, 112)), (0.10, 0.18), 0.6, 0.5, 0.5, 0.4, halo=0.3, scale=0.4, sun=0.9
+        ((208, 134, 122), (196, 120, 112)), (0.15, 0.21), 0.6, 0.5, 0.5, 0.4, halo=0.3, scale=0.4, sun=0.9
     ),
     # A waxy, cobbled, brown plaque.
     "SEK": Look(
         ((128, 98, 76), (98, 74, 60), (150, 122, 98)),
-        (0.13, 0.20), 0.25, 0.1, 0.88, 0.3, dome=0.3, warts=0.7, scale=0.04, sun=0.35,
+        (0.15, 0.21), 0.25, 0.1, 0.88, 0.3, dome=0.3, warts=0.7, scale=0.04, sun=0.35,
     ),
 }  # fmt: skip
 

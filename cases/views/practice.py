@@ -19,6 +19,7 @@ from cases.models import Case, PracticeCase
 from cases.photo import files
 from cases.reading import practice
 from cases.views.doors import find, signed_in_person
+from cases.vocabulary import conditions
 
 MOST_OFFERED = 25
 readers_only = requires(Capability.SIGN_READS)
@@ -51,6 +52,8 @@ def practice_case(request: HttpRequest, practice_id: UUID) -> HttpResponse:
     reader = signed_in_person(request)
     read = practice.read_of(found, reader)
     form = AnswerForm(request.POST or None, initial={"condition": read.first_id if read else None})
+    known = conditions.known()
+    form.offer(known.offered)
     if request.method == "POST" and form.is_valid():
         step = practice.finish if request.POST.get("step") == "final" else practice.commit
         try:
@@ -65,6 +68,7 @@ def practice_case(request: HttpRequest, practice_id: UUID) -> HttpResponse:
         "practice_id": found.id,
         "read": read,
         "form": form,
+        "quick_picks": known.quick_picks,
         "ai_says": found.ai_says if read else None,
         "answer": found.answer if read and read.is_finished else None,
         "ai_is_wrong": found.ai_is_wrong if read and read.is_finished else None,

@@ -37,8 +37,8 @@ class TimeLeft:
 
     def __str__(self) -> str:
         if self.is_over:
-            return _("%(span)s over") % {"span": spans.in_words(-self.left)}
-        return _("%(span)s left") % {"span": spans.in_words(self.left)}
+            return _("%(span)s\u00a0over") % {"span": spans.in_words(-self.left)}
+        return _("%(span)s\u00a0left") % {"span": spans.in_words(self.left)}
 
 
 def target(clinic: Clinic, urgency: int) -> timedelta:

@@ -20,7 +20,7 @@ class Card:
 
     key: str
     icon: str
-    title: str
+    title: str  # after the number, where there is one: then in small letters
     url: str
     action: str
     number: str = ""  # how many there are of it

@@ -51,7 +51,8 @@ def part(person: User, clinic: Clinic, found: dict[str, int]) -> Part:
         ],
         rest=_("No case is over its target, no model waits for a decision, and nothing has shifted."),
         facts=[
-            Fact(_("Over the target"), capped(found["overdue"]), reverse("figures"), is_bad=bool(found["overdue"])),
+            # Where there are any, the card says so.
+            *([] if found["overdue"] else [Fact(_("Over the target"), "0", reverse("figures"))]),
             Fact(_("Trainings under way"), capped(found["trainings"]), reverse("training_list")),
             drift_fact,
         ],
@@ -79,7 +80,7 @@ def overdue(number: int) -> Card | None:
         key="overdue",
         icon="hourglass",
         number=capped(number),
-        title=ngettext("Case over its target", "Cases over their target", number),
+        title=ngettext("case over its target", "cases over their target", number),
         text=_("Waiting for a doctor or for new photos, longer than the clinic wants for the urgency."),
         url=f"{reverse('worklist')}?tab={CaseState.WAITING}",
         action=_("Show the cases"),
@@ -95,7 +96,7 @@ def _flagged(number: int) -> Card | None:
         icon="flag",
         number=capped(number),
         title=ngettext(
-            "Signed case that a newer model would flag", "Signed cases that a newer model would flag", number
+            "signed case that a newer model would flag", "signed cases that a newer model would flag", number
         ),
         text=_("Nobody has looked at them again since."),
         url=reverse("rescored_newest"),
@@ -111,7 +112,7 @@ def _candidates(number: int) -> Card | None:
         key="candidates",
         icon="brain",
         number=capped(number),
-        title=ngettext("Trained model to judge", "Trained models to judge", number),
+        title=ngettext("trained model to judge", "trained models to judge", number),
         text=_("Compare each with the active one before you decide."),
         url=reverse("model_list"),
         action=_("Show the models"),

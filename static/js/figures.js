@@ -158,7 +158,7 @@ function range(drawing) {
   if (drawing.percent) return { min: 0, max: 1 };
   const all = drawing.series.flatMap((series) => [...series.values, ...(series.low ?? []), ...(series.high ?? [])]);
   const known = [...all, drawing.mark].filter((value) => value !== null);
-  if (drawing.kind === "points") return { min: Math.min(0, ...known), max: 1 };
+  if (drawing.kind === "points") return { min: Math.floor(4 * Math.min(0, ...known)) / 4, max: 1, ticks: { stepSize: 0.25 } };
   if (drawing.kind === "lines" && Math.min(...known) > 0.3 * Math.max(...known)) {
     const room = 0.15 * (Math.max(...known) - Math.min(...known)) || 1;
     return { suggestedMin: Math.min(...known) - room, suggestedMax: Math.max(...known) + room };
@@ -168,11 +168,12 @@ function range(drawing) {
 
 function options(drawing, tones, figure) {
   const sideways = drawing.kind === "points" || drawing.kind === "bars";
+  const { ticks: steps, ...ends } = range(drawing);
   const number = {
-    ...range(drawing),
+    ...ends,
     grid: { color: tones.line },
     border: { display: false },
-    ticks: { color: tones.soft, precision: drawing.percent ? undefined : sideways && drawing.kind === "bars" ? 0 : undefined, maxTicksLimit: 6, callback: (value) => inWords(value, drawing) },
+    ticks: { ...steps, color: tones.soft, precision: drawing.percent ? undefined : sideways && drawing.kind === "bars" ? 0 : undefined, maxTicksLimit: 6, callback: (value) => inWords(value, drawing) },
   };
   const things = { grid: { display: false }, border: { color: tones.line }, ticks: { color: tones.soft, autoSkip: !sideways, maxRotation: 0, autoSkipPadding: 12 } };
   if (drawing.kind === "calibration") Object.assign(things, { type: "linear", min: 0, max: 1, ticks: number.ticks });

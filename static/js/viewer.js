@@ -12,7 +12,8 @@ const heat = { on: false, strength: 0.7, condition: "" };
 let here = null; // the stage that is on the page: { stage, pane, measure, compare, overlay }
 
 const one = (name) => document.querySelector(`[data-${name}]`);
-const current = () => document.querySelector(".filmstrip [aria-current]");
+// A page of one photo has no strip.
+const current = () => document.querySelector(".filmstrip [aria-current]") ?? one("stage-photo");
 
 // --- The stage -----------------------------------------------------------------------------------------------
 
@@ -21,7 +22,8 @@ function build(stage) {
   here?.pane.destroy();
   const pane = makePane(stage.querySelector("[data-stage-canvas]"));
   here = { stage, pane, overlay: null };
-  here.measure = new Measure(stage.querySelector("[data-measure]"), stage.querySelector("#panel-measure"), pane, current);
+  const scale = stage.querySelector("#panel-measure");
+  here.measure = scale && new Measure(stage.querySelector("[data-measure]"), scale, pane, current);
   here.compare = new Compare(stage, pane, current);
   pane.addHandler("tile-drawn", () => stage.classList.add("stage-live"));
   pane.addHandler("tile-load-failed", ({ tile }) => {
@@ -71,7 +73,7 @@ function openPanel(name) {
     here.stage.querySelector(`#panel-${button.dataset.panel}`).hidden = !open;
   }
   here.stage.dataset.open = name;
-  here.measure.toggle(name === "measure");
+  here.measure?.toggle(name === "measure");
   if (here.compare.on !== (name === "compare")) here.compare.toggle(name === "compare");
 }
 
@@ -212,6 +214,8 @@ const library = painted.then(() => new Promise((done) => {
 async function start() {
   wireHeat();
   await library;
+  const photo = current();
+  if (photo instanceof HTMLImageElement) await photo.decode().catch(() => {}); // only then it knows its size
   const stage = one("stage");
   if (stage && stage !== here?.stage) build(stage);
 }

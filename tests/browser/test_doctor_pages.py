@@ -16,6 +16,7 @@ from cases.models import Case, CaseState, Condition, Prediction, PredictionState
 from cases.photo import intake
 from cases.reading import reads, reservations
 from cases.record import lifecycle
+from cases.vocabulary import conditions
 from tests.browser.looks import DESK, PHONE, is_sound
 from tests.cases.readings import QUEUED, URGENT, predict
 from tests.cast import make_case, photo
@@ -361,3 +362,23 @@ def test_a_flagged_case_and_one_without_an_opinion_look_right(alma, browse_as, s
     for case in (flagged, waiting(alma, opinion=QUEUED)):
         page.goto(reverse("case_detail", args=[case.id]))
         is_sound(page, size)
+
+
+def test_on_a_phone_no_condition_at_the_number_keys_is_broken_within_a_word(alma, browse_as):
+    conditions.load_vocabulary()
+    page = browse_as(alma.doctor)
+    page.set_viewport_size(PHONE)
+    opened(page, waiting(alma))
+    broken = page.evaluate(
+        """() => [...document.querySelectorAll(".quick-pick span")].flatMap((name) => {
+          const text = name.firstChild;
+          return [...text.data.matchAll(/[^ ]+/g)].filter((word) => {
+            const range = document.createRange();
+            range.setStart(text, word.index);
+            range.setEnd(text, word.index + word[0].length);
+            return range.getClientRects().length > 1;
+          }).map((word) => word[0]);
+        })"""
+    )
+    assert page.locator(".quick-pick").count() == 9
+    assert broken == []

@@ -22,10 +22,10 @@ def test_each_role_is_led_to_what_comes_next(alma, browse_as):
     make_case(alma)
     for role, card in (
         (Role.STAFF, "Draft of yours"),
-        (Role.LEAD, "Cases for you to read"),
+        (Role.LEAD, "cases for you to read"),
         (Role.ADMIN, "have never signed in"),
         (Role.INTEGRATION, "No API token works"),
-        (Role.DOCTOR, "Cases for you to read"),
+        (Role.DOCTOR, "cases for you to read"),
     ):
         page = browse_as(alma.role(role))
         page.goto(reverse("home"))

@@ -1,6 +1,7 @@
 """The photo viewer: zoom to the pixel, light, measuring, another visit beside and over it; without a script too."""
 
 import io
+import re
 from datetime import timedelta
 
 import numpy as np
@@ -11,9 +12,11 @@ from django.utils import timezone
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from cases.models import Case, LesionImage, Reservation
+from cases.models import Case, LesionImage, PracticeRead, Reservation
 from cases.photo import intake
+from cases.reading import practice
 from cases.record import lifecycle
+from cases.vocabulary import conditions
 from tests.browser.looks import fits, is_sound
 from tests.browser.test_doctor_pages import SEEDS, opened, sign_elsewhere, waiting
 from tests.cases.readings import predict
@@ -268,3 +271,31 @@ def test_the_banner_stays_with_all_it_says(alma, browse_as, width):
         expect(banner.get_by_text(words).first).to_be_in_viewport(ratio=1)
     expect(banner.locator(".body-mark")).to_be_in_viewport(ratio=1)
     fits(page)
+
+
+def test_a_practice_case_is_looked_at_and_answered_by_the_same_keys(alma, browse_as):
+    conditions.load_vocabulary()
+    practice.add_drawn(alma.clinic, by=alma.lead, seen=0)
+    page = browse_as(alma.doctor)
+    page.goto(reverse("practice_next"))
+    live(page)
+    whole = page.locator("[data-stage-main] canvas").screenshot()
+    page.keyboard.press("+")
+    expect(page.locator("[data-panel=measure]")).to_have_count(0)  # nothing is known of its scale
+    page.wait_for_timeout(400)  # the zoom glides
+    assert page.locator("[data-stage-main] canvas").screenshot() != whole
+
+    page.keyboard.press("4")
+    expect(page.get_by_role("combobox", name="What is it?")).to_have_value(re.compile("Basal cell carcinoma"))
+    expect(page.locator(".quick-pick[aria-pressed=true]")).to_have_text(re.compile("Basal cell carcinoma"))
+    page.keyboard.press("s")
+    expect(page.get_by_text("The AI says")).to_be_visible()
+    page.wait_for_load_state()
+    page.keyboard.press("a")
+    page.keyboard.press("s")
+    expect(page.get_by_text("It was")).to_be_visible()
+    read = PracticeRead.objects.get()
+    assert (read.first_id, read.final_id) == ("BCC", read.practice.ai_says_id)
+    page.wait_for_load_state()
+    page.keyboard.press("n")
+    expect(page.get_by_text("First without the AI")).to_be_visible()

@@ -494,6 +494,23 @@ def test_one_switch_stops_the_ai_for_the_clinic_and_starts_it_again(alma, brno):
     assert queued.state == PredictionState.QUEUED
 
 
+def test_the_keys_help_names_what_the_keys_do_on_this_page(blind, sign_in):
+    case = waiting_case(blind)
+    opinion_on(case)
+    client = sign_in(blind.doctor)
+
+    def page() -> str:
+        return client.get(reverse("case_detail", args=[case.id])).content.decode()
+
+    assert "Commit and see the AI; then sign" in page()
+    switch.stop(blind.clinic.id, blind.lead, "Odd results.")
+    stopped = page()
+    assert "Keys for reading" in stopped
+    assert "Sign and go to the next case" in stopped
+    assert "Commit and see the AI" not in stopped
+    assert "Heat map on or off" not in stopped
+
+
 @pytest.mark.parametrize(("role", "allowed"), [("lead", True), ("admin", True), ("doctor", False), ("staff", False)])
 def test_who_may_stop_the_ai(alma, brno, role, allowed):
     if allowed:

@@ -468,3 +468,9 @@ def test_earlier_visits_of_the_lesion_show_their_conclusions(alma, case, look):
     assert reverse("case_detail", args=[earlier.id]) in html
     assert "Seborrheic keratosis</span>" in html
     assert str(elsewhere.id) not in html
+
+
+def test_the_heat_maps_choices_stand_beneath_its_switch(alma, case, look):
+    opinion_on(case, maps=b"0" * 98 * 3, map_rows=7)
+    page = look(alma.doctor, case)
+    assert page.index('class="heat-switch"') < page.index("data-heat-choice") < page.index('class="ai-rank"')

@@ -104,6 +104,25 @@ def test_too_few_is_said_and_never_drawn():
     assert in_text(Share(0, 0)) == "–"
 
 
+def test_a_week_of_few_cases_is_drawn_no_more_than_its_table_tells(alma):
+    judged(alma)
+    week = flow.turnaround_weeks(scope_of(alma))
+    assert any("too few to say" in cell for row in week.rows for cell in row.cells)
+    assert week.drawing is None
+
+
+def test_what_is_counted_is_one_or_many_and_one_reader_is_no_comparison(alma):
+    judged(alma)
+    alone = flow.workload(scope_of(alma))
+    assert alone.title_with_n == "Reads by reader (n = 1 read)"
+    assert flow.turnaround(scope_of(alma)).title_with_n.endswith("(n = 1 case)")
+    assert alone.drawing is None
+    judged(alma, "NEV", (alma.doctor, "NEV"), (alma.lead, "NEV"))
+    both = flow.workload(scope_of(alma))
+    assert both.title_with_n.endswith("(n = 3 reads)")
+    assert both.drawing
+
+
 def test_turnaround_against_the_clinics_own_target(alma):
     alma.clinic.target_hours_urgent = 2
     alma.clinic.save()

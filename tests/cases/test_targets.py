@@ -28,12 +28,12 @@ def waits(cast, hours: float, urgency=Urgency.ROUTINE) -> Case:
 @pytest.mark.parametrize(
     ("hours", "urgency", "words", "near", "over"),
     [
-        (0.1, Urgency.URGENT, "3 h left", False, False),
-        (3.5, Urgency.URGENT, "29 min left", True, False),
-        (6.1, Urgency.URGENT, "2 h over", False, True),
-        (6.1, Urgency.SOON, "17 h left", False, False),
-        (6.1, Urgency.ROUTINE, "2 days left", False, False),
-        (200, Urgency.ROUTINE, "5 days over", False, True),
+        (0.1, Urgency.URGENT, "3\u00a0h\u00a0left", False, False),
+        (3.5, Urgency.URGENT, "29\u00a0min\u00a0left", True, False),
+        (6.1, Urgency.URGENT, "2\u00a0h\u00a0over", False, True),
+        (6.1, Urgency.SOON, "17\u00a0h\u00a0left", False, False),
+        (6.1, Urgency.ROUTINE, "2\u00a0days\u00a0left", False, False),
+        (200, Urgency.ROUTINE, "5\u00a0days\u00a0over", False, True),
     ],
 )
 def test_time_left(alma, hours, urgency, words, near, over):

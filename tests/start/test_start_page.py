@@ -90,8 +90,24 @@ def test_a_doctor_reads_the_most_urgent_case_next(alma, start):
     card = start(alma.doctor)["next"]
     assert (card.number, card.tone) == ("2", "urgent")
     assert str(urgent.lesion.patient) in card.text
-    assert "2 h left" in card.text  # of four, and a moment has passed
+    assert "2\u00a0h\u00a0left" in card.text  # of four, and a moment has passed
     assert [link.words for link in card.links] == ["1 of them is urgent"]
+
+
+def test_a_number_is_followed_by_small_letters(alma, start):
+    late(waiting_case(alma), hours=80)
+    cards = start(alma.lead)
+    assert {"next", "overdue"} <= set(cards)
+    assert all(card.title[0].islower() for card in cards.values() if card.number)
+
+
+def test_what_is_late_is_said_once(alma, sign_in):
+    client = sign_in(alma.lead)
+    assert "Over the target" in client.get(reverse("home")).content.decode()
+    late(waiting_case(alma), hours=80)
+    page = client.get(reverse("home")).content.decode()
+    assert "ase over its target" in page
+    assert "Over the target" not in page
 
 
 def test_a_doctor_goes_on_with_what_they_have_begun_until_it_is_signed(alma, start):

@@ -4,10 +4,11 @@ const SHOWABLE = new Set(["image/jpeg", "image/png", "image/webp"]);
 const SMALL_SIDE = 512; // the short side of the upright copy (cases/pixels/picture.py)
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 
-/** What a link or an option says about its photo. */
+/** What a link or an option says about its photo; a picture that says nothing of its size is as large as it is. */
 export function photoOf(element) {
   const { src, full, type, width, height, pixelsPerMm } = element.dataset;
-  return { src, full, type, width: Number(width), height: Number(height), pixelsPerMm: Number(pixelsPerMm) || 0 };
+  const size = width ? { width: Number(width), height: Number(height) } : { width: element.naturalWidth, height: element.naturalHeight };
+  return { src, full, type, ...size, pixelsPerMm: Number(pixelsPerMm) || 0 };
 }
 
 /** Both files as one pyramid of two levels, so that the change from one to the other moves nothing. */
