@@ -7,7 +7,7 @@ import "./polling.js";
 
 // So long nothing can be signed on a page that has just shown the AI's opinion: a second press of "s" was meant for the
 // page before, and nobody reads so fast.
-const REVEALED_MS = 500;
+const REVEALED_MS = 400;
 const since = performance.now();
 const isJustRevealed = () => window.location.hash === "#opinion" && performance.now() - since < REVEALED_MS;
 

@@ -207,5 +207,5 @@ def test_a_silent_opinion_changes_nothing_that_anyone_sees(world, monkeypatch):
     with_shadow = seen()
     # A lead's start page counts the signed cases that a newer model would flag, which is a lead's to know.
     flagged = ("home", rules.LEAD)
-    assert "Signed case that a newer model would flag" in with_shadow[flagged][1]
+    assert "signed case that a newer model would flag" in with_shadow[flagged][1]
     assert {place for place, answer in before.items() if with_shadow[place] != answer} == {flagged}

@@ -19,7 +19,8 @@ def test_figures_are_drawn_and_lead_to_their_cases(alma, browse_as):
     # Something was drawn on every canvas, and again in the other theme.
     drawn = """() => [...document.querySelectorAll("canvas")].map((canvas) =>
         canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value))"""
-    expect(page.locator("canvas[style]")).to_have_count(4)  # Chart.js has set their size
+    # Chart.js has set their size; of too few signed cases a week no share is drawn.
+    expect(page.locator("canvas[style]")).to_have_count(3)
     assert all(page.evaluate(drawn))
     page.emulate_media(color_scheme="dark")
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")

@@ -41,20 +41,22 @@ def amended(alma) -> Case:
 def test_staff_are_told_and_print_the_report(alma, amended, browse_as):
     page = browse_as(alma.staff)
     page.goto("/")
-    page.get_by_role("link", name="Notifications, 2 new").click()
-    page.get_by_role("link", name="A report was amended").click()
+    page.get_by_role("link", name="Notifications, 3 new").click()
+    page.get_by_role(
+        "link", name="A report was amended"
+    ).first.click()  # by the biopsy; the other one by the second read
     expect(page.get_by_role("heading", name="Report of a skin lesion")).to_be_visible()
-    expect(page.get_by_text("Amended: version 2 replaces what was reported before.")).to_be_visible()
+    expect(page.get_by_text("Amended: version 3 replaces what was reported before.")).to_be_visible()
     expect(page.get_by_text("Melanoma (C43.9), certain")).to_be_visible()
-    expect(page.get_by_role("link", name="Notifications, 1 new")).to_be_visible()
+    expect(page.get_by_role("link", name="Notifications, 2 new")).to_be_visible()
     page.get_by_role("link", name="Version 1").click()
-    expect(page.get_by_text("Superseded: this is version 1 of 2.")).to_be_visible()
+    expect(page.get_by_text("Superseded: this is version 1 of 3.")).to_be_visible()
     expect(page.get_by_role("button", name="Printed")).to_have_count(0)
     page.get_by_role("link", name="Open the version that counts").click()
 
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
-    assert re.fullmatch(r"report-\d+-2-[0-9a-f]{8}\.pdf", download.value.suggested_filename)
+    assert re.fullmatch(r"report-\d+-3-[0-9a-f]{8}\.pdf", download.value.suggested_filename)
     assert "Papadopoulou" not in page.title()
     looks_like_a_report(download.value.path().read_bytes())
 

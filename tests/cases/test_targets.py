@@ -112,7 +112,7 @@ def test_of_a_routine_case_staff_are_told_when_its_time_is_over(alma):
 def test_the_list_of_photos_wanted_says_how_much_time_is_left(alma, sign_in):
     case = waits(alma, 6.1, Urgency.URGENT)
     retakes.ask(case_id=case.id, by=alma.doctor, request_id=uuid4(), faults=["blurred"])
-    assert "2 h over" in sign_in(alma.staff).get(reverse("worklist"), {"tab": "photos"}).content.decode()
+    assert "2\u00a0h\u00a0over" in sign_in(alma.staff).get(reverse("worklist"), {"tab": "photos"}).content.decode()
 
 
 def test_views_are_kept_replaced_deleted_and_ones_own(alma, sign_in):

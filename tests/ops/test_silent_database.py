@@ -96,7 +96,7 @@ def test_readyz_says_so_within_seconds(silent: tuple[_Server, list[str]], tmp_pa
     assert done.returncode == 0, done.stderr
     status, well, seconds = json.loads(done.stdout.splitlines()[-1])
     assert (status, well) == (503, False)
-    assert seconds < 8
+    assert seconds < 20  # without a limit it hangs for minutes
 
 
 def test_what_the_address_says_of_time_limits_comes_first(tmp_path: Path) -> None:
