@@ -44,7 +44,7 @@ def test_staff_are_told_and_print_the_report(alma, amended, browse_as):
     page.get_by_role("link", name="Notifications, 3 new").click()
     page.get_by_role(
         "link", name="A report was amended"
-    ).first.click()  # by the biopsy; the other one by the second read
+    ).first.click()  # by the biopsy
     expect(page.get_by_role("heading", name="Report of a skin lesion")).to_be_visible()
     expect(page.get_by_text("Amended: version 3 replaces what was reported before.")).to_be_visible()
     expect(page.get_by_text("Melanoma (C43.9), certain")).to_be_visible()
@@ -64,7 +64,7 @@ def test_staff_are_told_and_print_the_report(alma, amended, browse_as):
     page.get_by_role("button", name="Print", exact=True).click()
     expect(page).to_have_title("was printed")
     page.get_by_role("button", name="Printed").click()
-    expect(page.get_by_text("Printed, version 2")).to_be_visible()
+    expect(page.get_by_text("Printed, version 3")).to_be_visible()
     # What was told of it needs nobody any more, and the list is empty.
     expect(page.get_by_role("link", name="Notifications, 0 new")).to_be_visible()
     assert ReportDelivery.objects.get().by == alma.staff
