@@ -100,15 +100,15 @@ def _next(driver: "Chrome", *, signs: bool) -> dict[str, Any]:
     """Goes on to the next case as a reader who has looked at this one, and says how long its photo took."""
     from selenium.webdriver.support.wait import WebDriverWait
 
-    from tests.webdriver import body
+    from tests.webdriver import press
 
     time.sleep(LOOKS_MS / 1000)
     before = driver.current_url
     driver.execute_script(_WATCH)
     if signs:
-        body(driver).send_keys("1qf")
+        press(driver, "1qf")
         time.sleep(LOOKS_MS / 1000)  # what was chosen is saved
-    body(driver).send_keys("s" if signs else "n")
+    press(driver, "s" if signs else "n")
     WebDriverWait(driver, MOST_SECONDS).until(lambda driver: driver.current_url != before)
     seen = driver.execute_async_script(_TELL)
     if not _shows_a_photo(driver):

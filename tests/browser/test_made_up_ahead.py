@@ -82,7 +82,7 @@ def test_a_page_that_nobody_has_opened_changes_nothing_and_is_the_readers_when_i
     driver, case, coming = reading
     assert {path for method, path, _ahead in asked if method == "POST"} == {reverse("case_reserve", args=[case.id])}
     assert [each.case for each in Reservation.objects.all()] == [case]
-    chrome.body(driver).send_keys("n")
+    chrome.press(driver, "n")
     assert shown(driver, coming)["wasMadeUp"]
     until(lambda: Reservation.objects.filter(case=coming, reader=alma.doctor).exists())
     until(lambda: driver.execute_script(SHOWN)["address"] == page_of(coming))
@@ -96,21 +96,21 @@ def test_what_was_made_up_too_early_is_not_shown_for_long(reading):
     patient = coming.lesion.patient
     patient.family_name = "Changedova"
     patient.save()
-    chrome.body(driver).send_keys("n")
+    chrome.press(driver, "n")
     until(lambda: "Changedova" in shown(driver, coming)["text"])
 
 
 def test_a_more_urgent_case_that_came_since_is_next(reading, alma):
     driver, _case, _coming = reading
     urgent = waiting(alma, requested_urgency=Urgency.URGENT)
-    chrome.body(driver).send_keys("n")
+    chrome.press(driver, "n")
     shown(driver, urgent)
 
 
 def test_sign_and_next_shows_it_too(reading, alma):
     driver, case, coming = reading
-    chrome.body(driver).send_keys("1qf")
-    chrome.body(driver).send_keys("s")
+    chrome.press(driver, "1qf")
+    chrome.press(driver, "s")
     assert shown(driver, coming)["wasMadeUp"]
     assert Read.objects.get().case == case
     until(lambda: case.reference in driver.find_element("id", "toasts").text)  # with the "Undo" of what was signed
