@@ -72,6 +72,24 @@ def test_staff_are_told_and_print_the_report(alma, amended, browse_as):
     expect(page.get_by_text("No report waits")).to_be_visible()
 
 
+def test_the_report_is_handed_to_the_device_where_it_can_send_files(alma, amended, browse_as):
+    page = browse_as(alma.staff)
+    page.add_init_script(
+        """navigator.canShare = () => true;
+        navigator.share = async ({ files }) => { window.shared = [files[0].name, files[0].type, files[0].size]; };"""
+    )
+    page.goto(f"/cases/{amended.id}/report/")
+    page.get_by_role("button", name="Send", exact=True).click()
+    # Who has sent it says so: the next key press does.
+    expect(page.get_by_role("button", name="Sent")).to_be_focused()
+    name, kind, size = page.evaluate("window.shared")
+    assert (name, kind) == (f"report-{amended.number}-3.pdf", "application/pdf")
+    assert size > 5000
+    assert not ReportDelivery.objects.exists()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Sent, version 3")).to_be_visible()
+
+
 def looks_like_a_report(content: bytes) -> None:
     """The first page as a picture: dark letters above, a photo in the colour of skin at the left, white margins."""
     document = pypdfium2.PdfDocument(io.BytesIO(content))
