@@ -42,9 +42,7 @@ def test_staff_are_told_and_print_the_report(alma, amended, browse_as):
     page = browse_as(alma.staff)
     page.goto("/")
     page.get_by_role("link", name="Notifications, 3 new").click()
-    page.get_by_role(
-        "link", name="A report was amended"
-    ).first.click()  # by the biopsy
+    page.get_by_role("link", name="A report was amended").first.click()  # by the biopsy
     expect(page.get_by_role("heading", name="Report of a skin lesion")).to_be_visible()
     expect(page.get_by_text("Amended: version 3 replaces what was reported before.")).to_be_visible()
     expect(page.get_by_text("Melanoma (C43.9), certain")).to_be_visible()
