@@ -10,6 +10,8 @@ from accounts.models import User
 from accounts.roles import Role
 from cases import access, blinding
 from cases.errors import Refused
+from cases.figures import dashboard
+from cases.figures.scope import Scope
 from cases.models import Case, CaseState, Condition, FirstOpinion, LesionImage, PredictionState, Urgency
 from cases.models.judgement import AppendOnlyError
 from cases.photo import retakes
@@ -185,6 +187,19 @@ def test_no_door_shows_a_hidden_opinion(blind, case, sign_in, fields):
     assert client.get(f"/api/v1/predictions/{prediction.id}/").status_code == 404
     assert client.get("/api/v1/predictions/").json()["results"] == []
     assert "Nevus" not in client.get(reverse("worklist")).content.decode()
+
+
+def test_figures_of_the_ai_count_what_their_reader_may_see(blind, case):
+    def counted(person: User) -> tuple[int, int]:
+        scope = Scope.read({}, person, blind.clinic)
+        figure = dashboard.figure(scope, "answers")
+        behind = [row for row in figure.rows if row.behind is not None and scope.cases().filter(row.behind).exists()]
+        return len(scope.asked), len(behind)
+
+    predict(make_image(case))
+    assert counted(blind.lead) == (0, 0)
+    commit(case, blind.lead)
+    assert counted(blind.lead)[0] == 1
 
 
 def test_the_list_by_what_the_ai_says_holds_all_that_a_person_may_see(blind):
