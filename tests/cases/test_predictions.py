@@ -12,7 +12,6 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from cases import tasks
-from cases.jobs import broker
 from cases.models import Case, CaseState, Condition, LesionImage, Prediction, PredictionState, Urgency
 from cases.models.prediction import PENDING_STATES
 from cases.photo import intake
@@ -24,48 +23,12 @@ from inference import registry
 from inference.bundle import BundleError
 from inference.models import ModelState, ModelVersion
 from tests.cases.asked import expire, fresh
-from tests.cases.models import FakeEngine, registered_model
+from tests.cases.models import registered_model
 from tests.cast import make_case, make_image, make_patient, photo, waiting_case
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent", "engine")]
 QUEUED, RUNNING, DONE = PredictionState.QUEUED, PredictionState.RUNNING, PredictionState.DONE
 REJECTED, FAILED = PredictionState.REJECTED, PredictionState.FAILED
-
-
-@pytest.fixture(autouse=True)
-def sent(monkeypatch) -> list[tuple[str, str]]:
-    """What was sent to the broker, as (prediction id, queue)."""
-    messages: list[tuple[str, str]] = []
-
-    def send(task: str, args: list[str], queue: str, **options: object) -> None:
-        assert task == tasks.predict.name
-        messages.append((args[0], queue))
-
-    monkeypatch.setattr(broker.current_app, "send_task", send)
-    return messages
-
-
-@pytest.fixture(autouse=True)
-def engine(monkeypatch) -> FakeEngine:
-    fake = FakeEngine()
-    monkeypatch.setattr(registry, "engine", lambda version: fake)
-    return fake
-
-
-@pytest.fixture
-def version(db) -> ModelVersion:
-    return registered_model()
-
-
-@pytest.fixture
-def case(alma) -> Case:
-    return make_case(alma)
-
-
-@pytest.fixture
-def prediction(case, version) -> Prediction:
-    """Queued, with real files."""
-    return intake.accept(case, io.BytesIO(photo()), name="a.jpg", by=case.created_by).predictions.get()
 
 
 def in_threads(*work) -> list[object]:

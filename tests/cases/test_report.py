@@ -295,7 +295,9 @@ class TestDelivery:
         return deliveries.mark(**{**wish, **changes})
 
     def test_a_report_stands_on_the_list_until_it_is_marked_and_again_when_amended(self, alma, brno, case, sign_in):
-        ready = lambda: list(deliveries.ready(alma.staff, alma.clinic))  # noqa: E731
+        def ready() -> list[Case]:
+            return list(deliveries.ready(alma.staff, alma.clinic))
+
         assert ready() == []
         sign(case, alma.doctor, "NEV", "follow_up")
         assert ready() == [case]

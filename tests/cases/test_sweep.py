@@ -7,56 +7,16 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from cases import tasks
 from cases.jobs import broker
-from cases.models import Case, Prediction, PredictionState
+from cases.models import Prediction, PredictionState
 from cases.photo import intake
 from cases.prediction import asking, computing, queue
-from inference import registry
-from inference.models import ModelVersion
 from tests.cases.asked import expire, fresh
-from tests.cases.models import FakeEngine, registered_model
 from tests.cast import make_case, make_image, photo
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent", "engine")]
 QUEUED, RUNNING, DONE = PredictionState.QUEUED, PredictionState.RUNNING, PredictionState.DONE
 FAILED = PredictionState.FAILED
-
-
-@pytest.fixture(autouse=True)
-def sent(monkeypatch) -> list[tuple[str, str]]:
-    """What was sent to the broker, as (prediction id, queue)."""
-    messages: list[tuple[str, str]] = []
-
-    def send(task: str, args: list[str], queue: str, **options: object) -> None:
-        assert task == tasks.predict.name
-        messages.append((args[0], queue))
-
-    monkeypatch.setattr(broker.current_app, "send_task", send)
-    return messages
-
-
-@pytest.fixture(autouse=True)
-def engine(monkeypatch) -> FakeEngine:
-    fake = FakeEngine()
-    monkeypatch.setattr(registry, "engine", lambda version: fake)
-    return fake
-
-
-@pytest.fixture
-def version(db) -> ModelVersion:
-    return registered_model()
-
-
-@pytest.fixture
-def case(alma) -> Case:
-    return make_case(alma)
-
-
-@pytest.fixture
-def prediction(case, version) -> Prediction:
-    """Queued, with real files."""
-    return intake.accept(case, io.BytesIO(photo()), name="a.jpg", by=case.created_by).predictions.get()
 
 
 def test_three_lost_workers_end_in_a_readable_failure(prediction, settings):
