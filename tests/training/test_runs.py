@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -322,6 +323,33 @@ def test_a_cancellation_and_a_shutdown_end_the_process_at_once(monkeypatch, shut
     ended = fresh(run)
     assert seen[-1] == "Packages of x: 3 of 9 fetched"
     assert (ended.state, ended.attempts) == ((QUEUED, 0) if shutdown else (CANCELLED, 1))
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_database_that_is_away_ends_the_process_no_sooner_than_the_lease(monkeypatch, comes_back):
+    monkeypatch.setattr(trainer, "_TICK_SECONDS", 0.02)
+    monkeypatch.setattr(trainer, "_RENEW_SECONDS", 0.02)
+    monkeypatch.setattr(lifecycle, "LEASE", timedelta(seconds=60 if comes_back else 0.3))
+    with_process(monkeypatch, f"import time; time.sleep({2 if comes_back else 20}); raise SystemExit('It came back.')")
+    run = asked()
+    renew, tries = lifecycle.renew, []
+
+    def renewed(mine: TrainingRun) -> RunState | None:
+        tries.append(mine)
+        if len(tries) < 5 or not comes_back:
+            raise OperationalError("server closed the connection unexpectedly")
+        return renew(mine)
+
+    monkeypatch.setattr(lifecycle, "renew", renewed)
+    began = time.monotonic()
+    if comes_back:
+        trainer.work(run.id)
+        assert (fresh(run).state, fresh(run).reason) == (FAILED, "It came back.")
+    else:
+        with pytest.raises(OperationalError):
+            trainer.work(run.id)
+        assert 0.3 <= time.monotonic() - began < 15  # the process is gone, too: it would have slept for 20
+    assert len(tries) > 4
 
 
 def test_what_ended_long_ago_keeps_nothing_on_disk(monkeypatch):

@@ -21,6 +21,7 @@ from uuid import UUID
 import structlog
 from celery.worker import state as celery_worker
 from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -82,21 +83,31 @@ def environment() -> dict[str, str]:
 
 
 def _watch(run: TrainingRun, process: subprocess.Popen[bytes], path: Path) -> bool:
-    renew_at = 0.0
+    renew_at, held_until = 0.0, time.monotonic() + lifecycle.LEASE.total_seconds()
     while process.poll() is None:
         if _shuts_down():
             _end(process)
             lifecycle.hand_back(run, counts=False)
             return False
-        if time.monotonic() >= renew_at:
-            renew_at = time.monotonic() + _RENEW_SECONDS
-            state = lifecycle.renew(run)
-            if state is None:
-                return False
-            if state == RunState.CANCELLING:
-                _end(process)
-                return lifecycle.finish(run, RunState.CANCELLED)
-            _say_what_is_fetched(run, path)
+        now = time.monotonic()
+        if now >= renew_at:
+            renew_at = now + _RENEW_SECONDS
+            try:
+                state = lifecycle.renew(run)
+                if state is None:
+                    return False
+                if state == RunState.CANCELLING:
+                    _end(process)
+                    return lifecycle.finish(run, RunState.CANCELLED)
+                held_until = now + lifecycle.LEASE.total_seconds()
+                _say_what_is_fetched(run, path)
+            except (OperationalError, InterfaceError):
+                # A database that is away for a moment ends no training; after the lease the run may be another's.
+                if now >= held_until:
+                    raise
+                log.warning("training_lease_not_renewed", run=str(run.id))
+                if not connection.is_usable():
+                    connection.close()  # the next try opens another one
         try:
             process.wait(_TICK_SECONDS)
         except subprocess.TimeoutExpired:
