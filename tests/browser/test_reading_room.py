@@ -12,7 +12,7 @@ from accounts.roles import Role
 from cases.models import Case, CaseState, FirstOpinion, PhotoRequest, Read, ReadDraft
 from tests import sessions
 from tests.browser.test_doctor_pages import arrived, opened, waiting
-from tests.cast import make_person
+from tests.cast import make_image, make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -121,6 +121,30 @@ def test_a_key_that_is_held_down_commits_and_does_not_sign(blind, browse_as):
     press(page, "s")
     expect(page.locator("h1")).not_to_have_text(case.reference)
     assert Read.objects.count() == 1
+
+
+def test_a_photo_that_came_meanwhile_is_seen_before_the_ai_is(blind, browse_as):
+    case = waiting(blind)
+    page = opened(browse_as(blind.doctor), case)
+    arrived(page, case)
+    press(page, "4w")
+    page.get_by_label("Comment").fill("Pearly border")
+    page.keyboard.press("Escape")
+    added = make_image(case, kind="overview")
+    press(page, "bs")
+    expect(page.get_by_role("alert")).to_contain_text("Answers or photos of this case were changed")
+    expect(page.locator(f'.filmstrip [data-photo="{added.id}"]')).to_be_visible()
+    expect(page.get_by_label("Comment")).to_have_value("Pearly border")
+    expect(page.locator(".quick-pick[aria-pressed=true]")).to_contain_text("Basal cell carcinoma")
+    assert not FirstOpinion.objects.exists()
+
+    # What is typed now is saved as before, and the second commit reveals.
+    with page.expect_response(re.compile("/read/draft/")) as saved:
+        press(page, "e")
+    assert saved.value.ok
+    press(page, "s")
+    revealed(page)
+    assert FirstOpinion.objects.get().newest_photo == added
 
 
 def test_without_a_connection_the_commit_waits_on_the_page(blind, browse_as, context):
