@@ -7,7 +7,7 @@ from django.conf import settings
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from accounts.models import Clinic
+from accounts.models import Clinic, User
 from accounts.roles import Role
 from cases.models import Case, CaseState, FirstOpinion, PhotoRequest, Read, ReadDraft
 from tests import sessions
@@ -234,6 +234,68 @@ def test_photos_wanted_and_retaken(blind, browse_as, tmp_path):
     expect(staff.get_by_text("A doctor will look at it")).to_be_visible()
     opened(staff, case)
     assert Case.objects.get().state == CaseState.WAITING
+
+
+def test_photos_are_wanted_by_keyboard_alone(blind, browse_as):
+    case = waiting(blind, photos=2)
+    page = opened(browse_as(blind.doctor), case)
+    arrived(page, case)
+    press(page, "p")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("legend + .choices kbd")).to_have_text([*"123456789"])
+    press(page, "2q")  # the keys of the page below rest
+    expect(dialog.get_by_label(re.compile("Too dark"))).to_be_checked()
+    expect(page.locator("[name=certainty]:checked")).to_have_count(0)
+    press(page, "2")
+    expect(dialog.get_by_label(re.compile("Too dark"))).not_to_be_checked()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    assert not PhotoRequest.objects.exists()
+
+    # Tab goes as the eye does: reasons, what to take, this photo alone, ask, cancel.
+    press(page, "p9")
+    order = ("[name=note]", "[name=photo]", "[type=submit]:has-text('Ask')", "[type=submit]:has-text('Cancel')")
+    for name in order:
+        page.keyboard.press("Tab")
+        expect(dialog.locator(name)).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Control+Enter")
+    expect(dialog.get_by_role("alert")).to_be_visible()
+    expect(dialog.locator("[name=note]")).to_be_focused()
+    press(page, "10 cm, c")  # in a field they are letters and figures
+    page.keyboard.press("Shift+Tab")
+    press(page, "160")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_text("went back to staff for better photos")).to_be_visible()
+    asked = PhotoRequest.objects.get()
+    assert (set(asked.faults), asked.note) == ({"other", "blurred", "dermoscopy"}, "10 cm, c")
+    assert asked.photo == case.images.order_by("created_at", "id").first()
+
+
+def test_keys_that_are_switched_off_tick_nothing(blind, browse_as):
+    User.objects.filter(id=blind.doctor.id).update(single_keys=False)
+    page = opened(browse_as(blind.doctor), waiting(blind))
+    page.get_by_role("button", name="Photos", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    press(page, "2")
+    expect(dialog.locator("[name=faults]:checked")).to_have_count(0)
+    expect(dialog.locator(".choices kbd").first).to_be_hidden()
+    dialog.get_by_label(re.compile("Too dark")).check()
+    page.keyboard.press("Control+Enter")  # no single key
+    expect(page.get_by_text("went back to staff for better photos")).to_be_visible()
+    assert PhotoRequest.objects.get().faults == ["dark"]
+
+
+def test_the_help_names_the_keys_of_asking_for_photos(blind, browse_as):
+    case = waiting(blind)
+    page = opened(browse_as(blind.doctor), case)
+    arrived(page, case)
+    press(page, "?")
+    keys = page.get_by_role("dialog")
+    expect(keys).to_contain_text("what is wrong, what to take, this photo alone")
+    expect(keys).to_contain_text("Ctrl Enter")
+    page.keyboard.press("Escape")
+    expect(keys).to_be_hidden()
 
 
 def test_the_photo_that_is_shown_can_be_the_one_to_take_again(blind, browse_as):
