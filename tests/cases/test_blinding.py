@@ -519,6 +519,30 @@ def test_the_history_of_a_read_that_was_signed_in_a_page_does_not_name_its_reade
     assert told == {cast.lead: [False, False], cast.admin: [True, True]}
 
 
+@pytest.mark.parametrize("who_changed", ["staff", "second reader"])
+def test_a_conflict_over_the_answers_does_not_name_a_reader_to_the_lead_who_settles(db, sign_in, who_changed):
+    """Neither as who signed last, nor as who saved the answer; others are told who saved it."""
+    cast = make_clinic("Double", second_read_all=True)
+    case, other = waiting_case(cast), make_person(cast.clinic, Role.DOCTOR, name="Second Reader")
+    address, answers = reverse("case_change", args=[case.id]), dict.fromkeys(Case.QUESTIONS, "unknown")
+    seen = lifecycle.stamp(case)
+    sign(case, cast.doctor, "NEV")
+    saver = cast.staff if who_changed == "staff" else other
+    saved = sign_in(saver).post(address, {**answers, "requested_urgency": "3", "note": "Bled in May.", "seen": seen})
+    assert saved.status_code == 302
+    signed = sign_in(other).post(reverse("read_sign", args=[case.id]), read_form(condition="MEL"))
+    assert signed.status_code == 302
+    told = {}
+    for person in (cast.lead, cast.staff):
+        wish = {**answers, "requested_urgency": "3", "note": "Bled in June.", "seen": seen}
+        page = sign_in(person).post(address, wish)
+        assert page.status_code == 422
+        told[person] = page.content.decode()
+    assert "Saved at " in told[cast.lead]
+    assert not any(name in told[cast.lead] for name in (cast.doctor.name, other.name))
+    assert f"Saved by {saver.name} at " in told[cast.staff]
+
+
 def test_a_second_reader_does_not_see_the_first_read_of_a_withdrawn_case(db, sign_in):
     cast = make_clinic("Double", second_read_all=True)
     case = waiting_case(cast)
