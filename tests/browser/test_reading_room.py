@@ -11,6 +11,7 @@ from accounts.models import Clinic, User
 from accounts.roles import Role
 from cases.models import Case, CaseState, FirstOpinion, PhotoRequest, Read, ReadDraft
 from tests import sessions
+from tests.browser.looks import DESK, PHONE, TABLET
 from tests.browser.test_doctor_pages import arrived, opened, waiting
 from tests.cast import make_image, make_person
 
@@ -104,6 +105,52 @@ def test_an_unfinished_read_survives_a_reload_and_is_not_overwritten_by_another_
     context.set_offline(False)
     expect(other.locator("[data-draft-state]")).to_have_text(re.compile("Saved"), timeout=10_000)
     assert ReadDraft.objects.get().certainty == "certain"
+
+
+def test_at_a_desk_the_whole_blind_form_is_in_view(blind, browse_as):
+    """Nobody scrolls to read an unremarkable case; and the button is in view on any screen."""
+    case = waiting(blind)
+    page = opened(browse_as(blind.doctor), case)
+    arrived(page, case)
+    page.set_viewport_size(DESK)
+    bar = page.locator(".reading-act")
+    edge = bar.bounding_box()["y"]
+    for field in page.locator("#read-form .field, #read-form .quick").all():
+        box = field.bounding_box()
+        assert box["y"] + box["height"] <= edge, field.inner_text()
+    # Text that grows makes room for itself, up to a limit.
+    comment = page.get_by_label("Comment")
+    before = comment.bounding_box()["height"]
+    comment.fill("Pearly border\n" * 4)
+    assert comment.bounding_box()["height"] > before + 40
+    for size in (DESK, TABLET, PHONE):
+        page.set_viewport_size(size)
+        page.evaluate("window.scrollTo(0, 0)")
+        expect(page.get_by_role("button", name="Commit and see the AI")).to_be_in_viewport(ratio=1)
+
+
+def test_what_a_read_lacks_is_in_view_below_a_long_opinion(alma, browse_as):
+    case = waiting(alma)
+    page = opened(browse_as(alma.doctor), case)
+    arrived(page, case)
+    page.set_viewport_size(DESK)
+    page.evaluate("document.getElementById('read-form').noValidate = true")  # what only the server finds
+    press(page, "ws")
+    problem = page.locator("#read-form").get_by_role("alert")
+    expect(problem).to_be_focused()
+    expect(problem).to_be_in_viewport(ratio=0.9)
+    expect(problem).to_contain_text("Choose the condition that you see.")
+
+
+def test_a_conflict_leaves_the_photos_and_the_form_in_the_window(blind, browse_as):
+    case = waiting(blind)
+    page = opened(browse_as(blind.doctor), case)
+    arrived(page, case)
+    make_image(case, kind="overview")
+    press(page, "4wbs")
+    expect(page.get_by_role("alert")).to_contain_text("were changed since you opened it")
+    for part in (".filmstrip", ".reading-act .btn-primary", ".picker input"):
+        expect(page.locator(part).first).to_be_in_viewport(ratio=1)
 
 
 def test_a_key_that_is_held_down_commits_and_does_not_sign(blind, browse_as):
@@ -294,8 +341,10 @@ def test_the_help_names_the_keys_of_asking_for_photos(blind, browse_as):
     keys = page.get_by_role("dialog")
     expect(keys).to_contain_text("what is wrong, what to take, this photo alone")
     expect(keys).to_contain_text("Ctrl Enter")
-    page.keyboard.press("Escape")
+    # Enter leaves it, and not by the link to the settings.
+    page.keyboard.press("Enter")
     expect(keys).to_be_hidden()
+    expect(page.locator("h1")).to_have_text(case.reference)
 
 
 def test_the_photo_that_is_shown_can_be_the_one_to_take_again(blind, browse_as):
