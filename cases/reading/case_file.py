@@ -15,7 +15,7 @@ from django.db.models import FilteredRelation, Model, OuterRef, Prefetch, Q, Que
 from cases import access, blinding
 from cases.models import Case, CaseState, FirstOpinion, LesionImage, PhotoRequest, Read, ReadDraft, Reservation
 from cases.prediction import opinions
-from cases.reading import reads
+from cases.reading import reads, stamps
 from cases.vocabulary import conditions
 from cases.worklist import listing
 
@@ -78,8 +78,8 @@ class CaseFile:
 
     @property
     def stamp(self) -> str:
-        """`reads.stamp` of what the page shows."""
-        return reads.stamp(self.record, [photo.id for photo in self.photos])
+        """`stamps.stamp` of what the page shows."""
+        return stamps.stamp(self.record, [photo.id for photo in self.photos])
 
     @property
     def fingerprint(self) -> str:

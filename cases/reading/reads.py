@@ -3,7 +3,6 @@
 A case is signed when its last read is: one, two that agree, or two that a lead has settled.
 """
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -16,7 +15,7 @@ from accounts.access import can
 from accounts.models import Clinic, User
 from accounts.roles import Capability
 from cases import blinding
-from cases.errors import Conflict, Refused, fingerprint, wrong_state
+from cases.errors import Conflict, Refused, wrong_state
 from cases.models import (
     Case,
     CaseState,
@@ -32,7 +31,7 @@ from cases.models import (
 )
 from cases.notifications import telling
 from cases.prediction import flags
-from cases.reading import drafts, first_opinions, reservations, second_reads
+from cases.reading import drafts, first_opinions, reservations, second_reads, stamps
 
 READABLE_STATES = (CaseState.WAITING, CaseState.SIGNED)
 # For so long a reader can take back what they signed with one key; after that, they sign a correction.
@@ -51,15 +50,6 @@ class ReadConflict(Conflict):
                 % {"reader": newest.reader}
             )
         self.newest = newest
-
-
-class CaseChanged(Conflict):
-    """Answers, note or photos are not what the reader saw."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            _("Answers or photos of this case were changed since you opened it. Look at them, then sign again.")
-        )
 
 
 class OpinionChanged(Conflict):
@@ -89,16 +79,6 @@ def history(case: Case) -> QuerySet[Read]:
 def newest(case: Case) -> Read | None:
     """The read that was signed last, whoever signed it."""
     return case.reads.select_related("reader").order_by("signed_at", "id").last()
-
-
-def stamp(case: Case, photos: Iterable[UUID] | None = None) -> str:
-    """Changes whenever an answer, the note or a photo does: what a reader's page remembers of what it showed.
-
-    `photos` are the ids of those that the page shows; without them, those that are in the record now.
-    """
-    if photos is None:
-        photos = case.images.filter(removed_at__isnull=True).values_list("id", flat=True)
-    return fingerprint([*(getattr(case, name) for name in (*Case.QUESTIONS, "note")), *sorted(photos)])
 
 
 class Doubt(TextChoices):
@@ -149,12 +129,12 @@ def sign(
         prediction_finished_at: when that opinion was computed, as the reader's screen had it; None: not checked.
         ai_visible: whether an opinion was on the screen; never true for a reader from whom it is hidden.
         newest_seen: the newest read that the reader saw when deciding; None for an unread case.
-        case_seen: the `stamp` of the case as the reader saw it; empty: not checked.
+        case_seen: the stamp (cases/reading/stamps.py) of the case as the reader saw it; empty: not checked.
 
     Raises:
         Refused: the reader may not sign here, the case is a draft or withdrawn, or the condition is not offered.
         ReadConflict: somebody signed since, or this very reader did with another opinion.
-        CaseChanged: answers or photos were changed since the reader saw them.
+        stamps.CaseChanged: answers or photos were changed since the reader saw them.
         OpinionChanged: the AI's opinion was computed again since the reader saw it.
     """
     # The case's row is the lock between two readers who sign at once.
@@ -175,8 +155,7 @@ def sign(
     # A second reader is blind to the first one's read, and cannot have seen it.
     if last and last.id != newest_seen and kind != ReadKind.SECOND:
         raise ReadConflict(last, unnamed=blinding.hides_names(reader, case, case.reads.all()))
-    if case_seen and case_seen != stamp(case):
-        raise CaseChanged
+    stamps.check(case, case_seen)
     ai_visible = ai_visible and not blinding.hides_ai(reader, case)
     seen = _prediction_seen(case, prediction, prediction_finished_at) if prediction and ai_visible else None
     signed_at = timezone.now()

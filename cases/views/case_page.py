@@ -6,15 +6,17 @@ from uuid import UUID
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
+from uuid6 import uuid7
 
 from accounts.access import can
 from accounts.doors import signed_in
 from accounts.roles import Capability
 from cases.ahead import is_fetched_ahead
+from cases.errors import Conflict
 from cases.forms.reads import OutcomeForm, ReadForm
 from cases.models import Case, CaseState
 from cases.prediction import opinions
-from cases.reading import case_file, reads
+from cases.reading import case_file, reads, stamps
 from cases.reading.case_file import CaseFile
 from cases.views import passing, reading
 from cases.views.doors import signed_in_person
@@ -119,6 +121,20 @@ def page(
         context["outcome_form"] = outcome_form or OutcomeForm(outcome=context["outcome"])
         context["outcome_form"].offer(file.conditions.offered)
     return render(request, "cases/page/page.html", context, status=status)
+
+
+def conflict(request: HttpRequest, case: Case, form: ReadForm, problem: Conflict, **fresh: object) -> HttpResponse:
+    """The page as it is now with what the reader typed; sending it again then means: having seen what is new."""
+    case.refresh_from_db()
+    newest = reads.newest(case)
+    again = form.with_fresh(
+        read_id=uuid7(),
+        newest_seen=newest and newest.id,
+        case_seen=stamps.stamp(case),
+        discharge_confirmed=None,
+        **fresh,
+    )
+    return page(request, load(request, case.id), read_form=again, problem=problem, status=409)
 
 
 def _is_next(request: HttpRequest) -> bool:

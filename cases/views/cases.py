@@ -94,7 +94,13 @@ def _save_case(request: HttpRequest, form: AnswersForm, patient: Patient, case: 
         except Conflict as conflict:
             case = Case.objects.select_related("lesion__patient").get(id=form.instance.id)
             form.see_again(lifecycle.stamp(case))
-            context = {"conflict": conflict, "theirs": form.differences(case), "change": history.latest(case)}
+            context = {
+                "conflict": conflict,
+                "theirs": form.differences(case),
+                "change": history.latest(case, lifecycle.CHANGEABLE),
+                # Whoever changed an answer may have read the case, and the lead who settles sees reads without names.
+                "unnamed": blinding.hides_names(signed_in_person(request), case, case.reads.all()),
+            }
         except Refused as refusal:
             form.add_error(None, str(refusal))
         else:

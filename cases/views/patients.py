@@ -144,7 +144,8 @@ def patient_edit(request: HttpRequest, patient_id: UUID) -> HttpResponse:
         except Conflict as conflict:
             # What was typed stays; saving once more is then a decision.
             form.see_again(patients.stamp(patient))
-            context |= {"conflict": conflict, "theirs": form.differences(patient), "change": history.latest(patient)}
+            change = history.latest(patient, patients.DETAILS)
+            context |= {"conflict": conflict, "theirs": form.differences(patient), "change": change}
         except Refused as refusal:
             patient.refresh_from_db()
             place_refusal(form, str(refusal), FIELD_OF_CODE.get(refusal.code))

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.doors import signed_in
+from accounts.models import User
 from accounts.roles import Capability
 from cases import access
 from cases.errors import Conflict, Refused
@@ -22,7 +23,7 @@ from cases.models import Case, PhotoRequest, Read
 from cases.photo import retakes
 from cases.reading import drafts, first_opinions, reads, reservations
 from cases.views import case_page, passing
-from cases.views.doors import find, signed_in_person, to_page
+from cases.views.doors import find, is_script, signed_in_person, to_page
 
 SIGN = Capability.SIGN_READS
 
@@ -42,13 +43,28 @@ def first_opinion(request: HttpRequest, case_id: UUID) -> HttpResponse:
     wish = form.cleaned_data
     opinion = {name: wish[name] for name in ("condition", "certainty", "management")}
     try:
-        first_opinions.commit(case_id=case.id, reader=reader, **opinion)
-        drafts.save(case, reader, version=wish["draft_version"], comment=wish["comment"], **opinion)
-    except Conflict:
-        pass  # another window has a newer form; the first opinion stands, and the page shows what was saved
+        first_opinions.commit(case_id=case.id, reader=reader, case_seen=wish["case_seen"], **opinion)
+        _keep(case, reader, wish)
+    except Conflict as conflict:
+        if is_script(request):
+            # It sends the form once more as a page does, which is then the one to keep what was typed.
+            return JsonResponse({"error": str(conflict), "code": conflict.code}, status=409)
+        return case_page.conflict(request, case, form, conflict, draft_version=_keep(case, reader, wish))
     except Refused as refusal:
         return case_page.page(request, case_page.load(request, case_id), read_form=form, problem=refusal, status=409)
     return to_page(request, f"{reverse('case_detail', args=[case.id])}#opinion")
+
+
+def _keep(case: Case, reader: User, wish: dict[str, Any]) -> int:
+    """Saves what stands in the form, and returns the version that its page has then.
+
+    Where another window has a newer form, that one stays, and the next save from this page is told so.
+    """
+    fields = {name: wish[name] for name in drafts.FIELDS}
+    try:
+        return drafts.save(case, reader, version=wish["draft_version"], **fields).version
+    except Conflict:
+        return wish["draft_version"]
 
 
 @require_POST

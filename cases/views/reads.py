@@ -12,7 +12,6 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
-from uuid6 import uuid7
 
 from accounts.doors import signed_in
 from accounts.models import User
@@ -61,7 +60,7 @@ def read_sign(request: HttpRequest, case_id: UUID) -> HttpResponse:
             case_seen=wish["case_seen"],
         )
     except Conflict as conflict:
-        return _conflict(request, case, form, conflict)
+        return case_page.conflict(request, case, form, conflict)
     except Refused as refusal:
         return case_page.page(request, case_page.load(request, case_id), read_form=form, problem=refusal, status=409)
     messages.success(request, _signed_words(request, case, read))
@@ -72,16 +71,6 @@ def read_sign(request: HttpRequest, case_id: UUID) -> HttpResponse:
         # At once, not by the address of "next": the reader waits for each redirect.
         return passing.to_next(request, case.id)
     return redirect(f"{reverse('case_detail', args=[case.id])}#history")
-
-
-def _conflict(request: HttpRequest, case: Case, form: ReadForm, conflict: Conflict) -> HttpResponse:
-    """The page as it is now with what the reader typed; signing again then means: having seen what is new."""
-    case.refresh_from_db()
-    newest = reads.newest(case)
-    again = form.with_fresh(
-        read_id=uuid7(), newest_seen=newest and newest.id, case_seen=reads.stamp(case), discharge_confirmed=None
-    )
-    return case_page.page(request, case_page.load(request, case.id), read_form=again, problem=conflict, status=409)
 
 
 def _signed_words(request: HttpRequest, case: Case, read: Read) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from accounts.models import Clinic, User
 from cases import access
@@ -62,7 +62,11 @@ def newly_flagged(person: access.Person, clinic: Clinic, version: ModelVersion) 
 
 
 def to_look_at(person: access.Person, clinic: Clinic) -> QuerySet[Case]:
-    """The clinic's signed cases that a model in use or on trial would flag and that nobody has looked at since."""
+    """The clinic's signed cases that a model in use or on trial would flag and that nobody has looked at since.
+
+    Also those of which a model that was retired meanwhile said so when it was in use: people were told of it, too late
+    to see it when they signed (cases/prediction/flags.py). What a retired model said on trial only concerns nobody.
+    """
     return access.cases(person).filter(
         Exists(_flags_unseen().filter(image__case=OuterRef("pk"))),
         clinic=clinic,
@@ -82,9 +86,9 @@ def flagging(person: access.Person, clinic: Clinic) -> ModelVersion | None:
 def _flags_unseen() -> QuerySet[Prediction]:
     seen = SecondLook.objects.filter(case=OuterRef("image__case"), model_version=OuterRef("model_version"))
     return Prediction.every.filter(
+        Q(model_version__state__in=[ModelState.CANDIDATE, ModelState.SHADOW, ModelState.ACTIVE]) | Q(silent=False),
         ~Exists(seen),
         image__removed_at__isnull=True,
-        model_version__state__in=[ModelState.CANDIDATE, ModelState.SHADOW, ModelState.ACTIVE],
         state=PredictionState.DONE,
         urgent=True,
     )

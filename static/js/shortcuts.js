@@ -1,5 +1,6 @@
 // "/" moves to the search field, wherever one is not already typing.
-// Other keys: put data-shortcut="n" on a link or button; the page decides which.
+// Other keys: put data-shortcut="n" on a link or button; the page decides which. While a dialog is open those rest, and
+// its own act: data-dialog-key="1" on a field in it. Its form goes out by Ctrl+Enter with data-sent-by-key.
 import { arrived } from "./arrival.js";
 
 // A radio button or a switch keeps the focus after a click, and letters mean nothing to it.
@@ -17,9 +18,29 @@ export function isTyping(target) {
  * A key that is held down acts once: "s" commits on one page and signs on the next.
  */
 export function mayAct(event) {
-  if (event.defaultPrevented || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return false;
-  return !isTyping(event.target) && !document.querySelector("dialog[open]") && !("keysOff" in document.body.dataset);
+  return isSingle(event) && !document.querySelector("dialog[open]");
 }
+
+function isSingle(event) {
+  if (event.defaultPrevented || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return false;
+  return !isTyping(event.target) && !("keysOff" in document.body.dataset);
+}
+
+document.addEventListener("keydown", (event) => {
+  const dialog = document.querySelector("dialog[open]");
+  if (!dialog) return;
+  const form = dialog.querySelector("form[data-sent-by-key]");
+  if (form && event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    if (!event.repeat) form.requestSubmit(form.querySelector("[type=submit]"));
+    return;
+  }
+  const field = isSingle(event) && dialog.querySelector(`[data-dialog-key="${CSS.escape(event.key)}"]`);
+  if (!field) return;
+  event.preventDefault();
+  field.focus();
+  if (!isTyping(field)) field.click();
+});
 
 document.addEventListener("keydown", (event) => {
   if (!mayAct(event)) return;

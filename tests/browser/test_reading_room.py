@@ -7,12 +7,13 @@ from django.conf import settings
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from accounts.models import Clinic
+from accounts.models import Clinic, User
 from accounts.roles import Role
 from cases.models import Case, CaseState, FirstOpinion, PhotoRequest, Read, ReadDraft
 from tests import sessions
+from tests.browser.looks import DESK, PHONE, TABLET
 from tests.browser.test_doctor_pages import arrived, opened, waiting
-from tests.cast import make_person
+from tests.cast import make_image, make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -106,6 +107,52 @@ def test_an_unfinished_read_survives_a_reload_and_is_not_overwritten_by_another_
     assert ReadDraft.objects.get().certainty == "certain"
 
 
+def test_at_a_desk_the_whole_blind_form_is_in_view(blind, browse_as):
+    """Nobody scrolls to read an unremarkable case; and the button is in view on any screen."""
+    case = waiting(blind)
+    page = opened(browse_as(blind.doctor), case)
+    arrived(page, case)
+    page.set_viewport_size(DESK)
+    bar = page.locator(".reading-act")
+    edge = bar.bounding_box()["y"]
+    for field in page.locator("#read-form .field, #read-form .quick").all():
+        box = field.bounding_box()
+        assert box["y"] + box["height"] <= edge, field.inner_text()
+    # Text that grows makes room for itself, up to a limit.
+    comment = page.get_by_label("Comment")
+    before = comment.bounding_box()["height"]
+    comment.fill("Pearly border\n" * 4)
+    assert comment.bounding_box()["height"] > before + 40
+    for size in (DESK, TABLET, PHONE):
+        page.set_viewport_size(size)
+        page.evaluate("window.scrollTo(0, 0)")
+        expect(page.get_by_role("button", name="Commit and see the AI")).to_be_in_viewport(ratio=1)
+
+
+def test_what_a_read_lacks_is_in_view_below_a_long_opinion(alma, browse_as):
+    case = waiting(alma)
+    page = opened(browse_as(alma.doctor), case)
+    arrived(page, case)
+    page.set_viewport_size(DESK)
+    page.evaluate("document.getElementById('read-form').noValidate = true")  # what only the server finds
+    press(page, "ws")
+    problem = page.locator("#read-form").get_by_role("alert")
+    expect(problem).to_be_focused()
+    expect(problem).to_be_in_viewport(ratio=0.9)
+    expect(problem).to_contain_text("Choose the condition that you see.")
+
+
+def test_a_conflict_leaves_the_photos_and_the_form_in_the_window(blind, browse_as):
+    case = waiting(blind)
+    page = opened(browse_as(blind.doctor), case)
+    arrived(page, case)
+    make_image(case, kind="overview")
+    press(page, "4wbs")
+    expect(page.get_by_role("alert")).to_contain_text("were changed since you opened it")
+    for part in (".filmstrip", ".reading-act .btn-primary", ".picker input"):
+        expect(page.locator(part).first).to_be_in_viewport(ratio=1)
+
+
 def test_a_key_that_is_held_down_commits_and_does_not_sign(blind, browse_as):
     case = waiting(blind)
     page = opened(browse_as(blind.doctor), case)
@@ -121,6 +168,30 @@ def test_a_key_that_is_held_down_commits_and_does_not_sign(blind, browse_as):
     press(page, "s")
     expect(page.locator("h1")).not_to_have_text(case.reference)
     assert Read.objects.count() == 1
+
+
+def test_a_photo_that_came_meanwhile_is_seen_before_the_ai_is(blind, browse_as):
+    case = waiting(blind)
+    page = opened(browse_as(blind.doctor), case)
+    arrived(page, case)
+    press(page, "4w")
+    page.get_by_label("Comment").fill("Pearly border")
+    page.keyboard.press("Escape")
+    added = make_image(case, kind="overview")
+    press(page, "bs")
+    expect(page.get_by_role("alert")).to_contain_text("Answers or photos of this case were changed")
+    expect(page.locator(f'.filmstrip [data-photo="{added.id}"]')).to_be_visible()
+    expect(page.get_by_label("Comment")).to_have_value("Pearly border")
+    expect(page.locator(".quick-pick[aria-pressed=true]")).to_contain_text("Basal cell carcinoma")
+    assert not FirstOpinion.objects.exists()
+
+    # What is typed now is saved as before, and the second commit reveals.
+    with page.expect_response(re.compile("/read/draft/")) as saved:
+        press(page, "e")
+    assert saved.value.ok
+    press(page, "s")
+    revealed(page)
+    assert FirstOpinion.objects.get().newest_photo == added
 
 
 def test_without_a_connection_the_commit_waits_on_the_page(blind, browse_as, context):
@@ -210,6 +281,74 @@ def test_photos_wanted_and_retaken(blind, browse_as, tmp_path):
     expect(staff.get_by_text("A doctor will look at it")).to_be_visible()
     opened(staff, case)
     assert Case.objects.get().state == CaseState.WAITING
+
+
+def test_photos_are_wanted_by_keyboard_alone(blind, browse_as):
+    case = waiting(blind, photos=2)
+    page = opened(browse_as(blind.doctor), case)
+    arrived(page, case)
+    press(page, "p")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("legend + .choices kbd")).to_have_text([*"123456789"])
+    press(page, "2q")  # the keys of the page below rest
+    expect(dialog.get_by_label(re.compile("Too dark"))).to_be_checked()
+    expect(page.locator("[name=certainty]:checked")).to_have_count(0)
+    press(page, "2")
+    expect(dialog.get_by_label(re.compile("Too dark"))).not_to_be_checked()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    assert not PhotoRequest.objects.exists()
+
+    # Tab goes as the eye does: reasons, what to take, this photo alone, ask, cancel.
+    press(page, "p9")
+    order = ("[name=note]", "[name=photo]", "[type=submit]:has-text('Ask')", "[type=submit]:has-text('Cancel')")
+    for name in order:
+        page.keyboard.press("Tab")
+        expect(dialog.locator(name)).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Control+Enter")
+    expect(dialog.get_by_role("alert")).to_be_visible()
+    expect(dialog.locator("[name=note]")).to_be_focused()
+    press(page, "10 cm, c")  # in a field they are letters and figures
+    page.keyboard.press("Shift+Tab")
+    press(page, "160")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_text("went back to staff for better photos")).to_be_visible()
+    asked = PhotoRequest.objects.get()
+    assert (set(asked.faults), asked.note) == ({"other", "blurred", "dermoscopy"}, "10 cm, c")
+    assert asked.photo == case.images.order_by("created_at", "id").first()
+
+
+def test_keys_that_are_switched_off_tick_nothing(blind, browse_as):
+    User.objects.filter(id=blind.doctor.id).update(single_keys=False)
+    page = opened(browse_as(blind.doctor), waiting(blind))
+    page.get_by_role("button", name="Photos", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    press(page, "2")
+    expect(dialog.locator("[name=faults]:checked")).to_have_count(0)
+    expect(dialog.locator(".choices kbd").first).to_be_hidden()
+    dialog.get_by_label(re.compile("Too dark")).check()
+    page.keyboard.press("Control+Enter")  # no single key
+    expect(page.get_by_text("went back to staff for better photos")).to_be_visible()
+    assert PhotoRequest.objects.get().faults == ["dark"]
+
+
+def test_the_help_names_the_keys_of_asking_for_photos(blind, browse_as):
+    case = waiting(blind)
+    page = opened(browse_as(blind.doctor), case)
+    arrived(page, case)
+    press(page, "?")
+    keys = page.get_by_role("dialog")
+    expect(keys).to_contain_text("what is wrong, what to take, this photo alone")
+    expect(keys).to_contain_text("Ctrl Enter")
+    page.keyboard.press("Escape")
+    expect(keys).to_be_hidden()
+    # In a low window it begins at its top, and Enter does not lead away to the settings.
+    page.set_viewport_size({"width": 1366, "height": 600})
+    press(page, "?")
+    expect(keys.get_by_role("heading")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(keys).to_be_visible()
 
 
 def test_the_photo_that_is_shown_can_be_the_one_to_take_again(blind, browse_as):

@@ -12,7 +12,7 @@ from cases import access, blinding
 from cases.errors import Refused
 from cases.figures import dashboard
 from cases.figures.scope import Scope
-from cases.models import Case, CaseState, Condition, FirstOpinion, LesionImage, PredictionState, Urgency
+from cases.models import Case, CaseState, Condition, FirstOpinion, LesionImage, PredictionState, ReadDraft, Urgency
 from cases.models.judgement import AppendOnlyError
 from cases.photo import retakes
 from cases.prediction import switch
@@ -43,6 +43,12 @@ def commit(case, reader, code="NEV"):
         certainty="probable",
         management="follow_up",
     )
+
+
+def hidden_fields(page) -> dict[str, str]:
+    """What a browser sends back as the page has it."""
+    form = page.context["read_form"]
+    return {name: str(form[name].value() or "") for name in ("read_id", "newest_seen", "case_seen", "draft_version")}
 
 
 def sign(case, reader, code="NEV", **fields):
@@ -139,6 +145,44 @@ def test_of_photos_that_came_later_the_ai_says_something_new(blind, case, sign_i
     read = sign(case, blind.doctor, "MEL", prediction=retaken)
     assert (read.first_opinion, read.ai_visible) == (second, True)
     assert set(FirstOpinion.objects.values_list("condition", flat=True)) == {"NEV", "MEL"}
+
+
+def test_a_photo_that_came_since_the_page_was_opened_counts_as_seen_by_nobody(blind, case, sign_in):
+    """The commit is refused, what was typed stays on the page and as a draft, and the page then shows the photo."""
+    opinion_on(case)
+    client = sign_in(blind.doctor)
+    address, commits = (reverse(door, args=[case.id]) for door in ("case_detail", "read_first_opinion"))
+    wish = {**hidden_fields(client.get(address)), "condition": "BCC", "certainty": "probable", "management": "biopsy"}
+    wish["comment"] = "Pearly border"
+    added = make_image(case)
+
+    assert client.post(commits, wish, headers={"accept": "application/json"}).status_code == 409
+    refused = client.post(commits, wish)
+    assert refused.status_code == 409
+    page = refused.content.decode()
+    assert "Answers or photos of this case were changed since you opened it." in page
+    assert "Hidden until your first opinion" in page
+    assert str(added.id) in page
+    assert not FirstOpinion.objects.exists()
+    kept = ReadDraft.objects.get()
+    assert (kept.condition_id, kept.management, kept.comment) == ("BCC", "biopsy", "Pearly border")
+
+    again = hidden_fields(refused)
+    assert again["draft_version"] == str(kept.version)
+    assert client.post(commits, {**wish, **again}).status_code == 302
+    assert FirstOpinion.objects.get().newest_photo == added
+    assert ReadDraft.objects.get().version == kept.version + 1
+
+
+def test_a_commit_that_came_twice_stands_though_the_case_was_changed_since(blind, case, sign_in):
+    opinion_on(case)
+    client = sign_in(blind.doctor)
+    wish = {**read_form(), **hidden_fields(client.get(reverse("case_detail", args=[case.id])))}
+    commits = reverse("read_first_opinion", args=[case.id])
+    assert client.post(commits, wish).status_code == 302
+    lifecycle.change(case.id, note="Itches since May.")
+    assert client.post(commits, wish).status_code == 302
+    assert FirstOpinion.objects.count() == 1
 
 
 def test_a_photo_that_is_removed_again_takes_no_opinion_away(blind, case):
@@ -473,6 +517,30 @@ def test_the_history_of_a_read_that_was_signed_in_a_page_does_not_name_its_reade
         pages = [sign_in(person).get(address).content.decode() for address in addresses]
         told[person] = [name in "".join(pages) for name in (cast.doctor.name, other.name)]
     assert told == {cast.lead: [False, False], cast.admin: [True, True]}
+
+
+@pytest.mark.parametrize("who_changed", ["staff", "second reader"])
+def test_a_conflict_over_the_answers_does_not_name_a_reader_to_the_lead_who_settles(db, sign_in, who_changed):
+    """Neither as who signed last, nor as who saved the answer; others are told who saved it."""
+    cast = make_clinic("Double", second_read_all=True)
+    case, other = waiting_case(cast), make_person(cast.clinic, Role.DOCTOR, name="Second Reader")
+    address, answers = reverse("case_change", args=[case.id]), dict.fromkeys(Case.QUESTIONS, "unknown")
+    seen = lifecycle.stamp(case)
+    sign(case, cast.doctor, "NEV")
+    saver = cast.staff if who_changed == "staff" else other
+    saved = sign_in(saver).post(address, {**answers, "requested_urgency": "3", "note": "Bled in May.", "seen": seen})
+    assert saved.status_code == 302
+    signed = sign_in(other).post(reverse("read_sign", args=[case.id]), read_form(condition="MEL"))
+    assert signed.status_code == 302
+    told = {}
+    for person in (cast.lead, cast.staff):
+        wish = {**answers, "requested_urgency": "3", "note": "Bled in June.", "seen": seen}
+        page = sign_in(person).post(address, wish)
+        assert page.status_code == 422
+        told[person] = page.content.decode()
+    assert "Saved at " in told[cast.lead]
+    assert not any(name in told[cast.lead] for name in (cast.doctor.name, other.name))
+    assert f"Saved by {saver.name} at " in told[cast.staff]
 
 
 def test_a_second_reader_does_not_see_the_first_read_of_a_withdrawn_case(db, sign_in):

@@ -219,6 +219,15 @@ def test_groups_and_photos(alma):
     assert behind(scope, flow.wanted(scope), "dark") == {old}
 
 
+def test_photos_with_nothing_wrong_are_no_table_without_rows(alma, sign_in):
+    judged(alma, "NEV").images.update(quality_remarks=[])
+    page = sign_in(alma.lead).get(reverse("figures"), {"show": "flow"}).content.decode()
+    figure = page[page.index('id="figure-rejections"') :].partition("</section>")[0]
+    assert "(n = 1 photo)" in figure
+    assert "Nothing of the kind in this time." in figure
+    assert "<table" not in figure
+
+
 def test_a_photo_is_to_blame_only_for_what_is_wrong_with_it(alma):
     refused = {"state": PredictionState.REJECTED, "finished_at": timezone.now(), "probabilities": None}
     reasons = (

@@ -17,7 +17,7 @@ from cases.reading import reads
 from cases.record import lifecycle
 from cases.worklist import second_looks
 from inference import registry
-from inference.models import ModelVersion
+from inference.models import ModelState, ModelVersion
 from tests.cases.models import FakeEngine, registered_model
 from tests.cases.readings import read_form
 from tests.cast import make_case, make_person, photo
@@ -142,6 +142,33 @@ def test_a_second_look_settles_it_for_all(alma, version, pending):
     for person in (alma.doctor, alma.lead):
         (said,) = told(person)
         assert (said.is_new, said.mail_state) == (False, MailState.NONE)
+
+
+def test_that_of_a_model_that_was_retired_meanwhile_is_listed_until_somebody_looked(alma, version, pending, sign_in):
+    sign(pending, alma.doctor)
+    ModelVersion.objects.filter(id=version.id).update(state=ModelState.RETIRED)
+    registered_model()
+    assert computing.run(pending.id)
+    case, client = case_of(pending), sign_in(alma.lead)
+    assert told(alma.lead)
+    assert list(second_looks.to_look_at(alma.lead, alma.clinic)) == [case]
+    assert "signed case that a newer model would flag" in client.get(reverse("home"), follow=True).content.decode()
+    listed = reverse("rescored_cases", args=[version.id])
+    assert client.get(reverse("rescored_newest")).url == listed
+    assert case.reference in client.get(listed).content.decode()
+
+    client.post(reverse("rescored_look", args=[version.id, case.id]))
+    assert not second_looks.to_look_at(alma.lead, alma.clinic).exists()
+    assert [said.is_new for said in told(alma.lead)] == [False]
+
+
+def test_what_a_retired_model_said_on_trial_only_wants_no_look(alma, version, pending):
+    sign(pending, alma.doctor)
+    Prediction.every.filter(id=pending.id).update(silent=True)
+    ModelVersion.objects.filter(id=version.id).update(state=ModelState.RETIRED)
+    assert computing.run(pending.id)
+    assert Prediction.every.get(id=pending.id).urgent
+    assert not second_looks.to_look_at(alma.lead, alma.clinic).exists()
 
 
 def test_a_signature_that_is_taken_back_makes_it_a_flag(alma, pending):
