@@ -36,7 +36,7 @@ for (const button of document.querySelectorAll(".filters-open")) {
 // row moves under their hand: what each row says is renewed where it stands, a row that is gone says so, and a link says
 // what came. It never shows first and goes under a doctor's hand.
 const inUse = (list) => list.matches(":hover") || list.contains(document.activeElement);
-const RENEWED = ["due", "state"];
+const RENEWED = ["urgency", "ai", "due", "state"];
 
 const rowsOf = (list) => [...list.querySelectorAll(".worklist tbody tr")];
 const caseOf = (row) => row.querySelector(".row-link").getAttribute("href");
@@ -59,6 +59,7 @@ function markGone(row, words) {
   cellOf(row, "state").removeAttribute("data-plain");
 }
 
+// Whether rows that stay would stand in another order.
 function renewInPlace(list, fresh) {
   const found = new Map(rowsOf(fresh).map((row) => [caseOf(row), row]));
   const rows = rowsOf(list);
@@ -69,6 +70,16 @@ function renewInPlace(list, fresh) {
     if (same) renew(row, same);
     else if (place < last) markGone(row, list.dataset.gone);
   }
+  const [here, there] = [rows.map(caseOf), [...found.keys()]];
+  const order = here.filter((address) => found.has(address));
+  return there.filter((address) => here.includes(address)).some((address, place) => address !== order[place]);
+}
+
+// Counts of saved views; not under a pointer, and not while a name is typed.
+function renewViews(page) {
+  const [views, fresh] = [document.getElementById("saved-views"), page.getElementById("saved-views")];
+  if (!fresh || views.matches(":hover, :focus-within") || views.querySelector("details[open]")) return;
+  views.replaceWith(fresh);
 }
 
 // Whether the whole list was renewed, so that nothing is left to tell.
@@ -80,8 +91,10 @@ async function refreshed() {
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const parts = ["worklist-list", "worklist-counts"].map((id) => page.getElementById(id));
   if (!parts.every(Boolean)) return false;
+  renewViews(page);
   if (inUse(list)) {
-    renewInPlace(list, parts[0]);
+    const moved = renewInPlace(list, parts[0]);
+    document.querySelector(".worklist-news [data-moved]").hidden = !moved;
     return false;
   }
   for (const fresh of parts) {
@@ -102,5 +115,5 @@ document.body.addEventListener("htmx:afterSettle", async (event) => {
   if (event.target.id !== "worklist-counts") return;
   showTab();
   const kept = !(await refreshed().catch(() => false));
-  if (kept) for (const news of document.querySelectorAll(".worklist-news a")) news.hidden = false;
+  if (kept) for (const news of document.querySelectorAll(".worklist-news [data-arrived]")) news.hidden = false;
 });

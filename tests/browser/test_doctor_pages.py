@@ -307,7 +307,43 @@ def test_a_list_nobody_is_using_keeps_up_by_itself(alma, browse_as):
     page.evaluate("htmx.trigger('#worklist-counts', 'retry')")
 
     expect(page.locator(".worklist tbody tr")).to_have_count(2)
-    expect(page.locator(".worklist-news a")).to_have_count(0)
+    expect(page.locator(".worklist-news a:visible")).to_have_count(0)
+
+
+def test_a_case_that_becomes_urgent_says_so_under_the_pointer(alma, browse_as):
+    first, second = waiting(alma), waiting(alma)
+    page = browse_as(alma.doctor)
+    page.goto(reverse("worklist"))
+    rows = page.locator(".worklist tbody tr")
+    row = {case: rows.filter(has=page.get_by_text(case.reference, exact=True)) for case in (first, second)}
+    expect(row[second]).to_contain_text("Routine")
+    row[first].hover()
+    before = [row[case].bounding_box() for case in row]
+
+    Case.objects.filter(id=second.id).update(urgency=Urgency.URGENT)
+    page.evaluate("htmx.trigger('#worklist-counts', 'retry')")
+
+    expect(row[second]).to_contain_text("Urgent")
+    assert [row[case].bounding_box() for case in row] == before
+    page.get_by_role("link", name="The order has changed: show").click()
+    expect(rows.first).to_contain_text(second.reference)
+
+
+def test_a_saved_view_counts_what_came(alma, browse_as):
+    waiting(alma)
+    page = browse_as(alma.doctor)
+    page.goto(f"{reverse('worklist')}?sort=newest")
+    page.get_by_text("Keep this view").click()
+    page.get_by_label("Name of the view").fill("Newest")
+    page.get_by_role("button", name="Keep", exact=True).click()
+    view = page.locator(".saved-view")
+    expect(view).to_contain_text("Newest 1")
+    page.mouse.move(0, 0)
+
+    waiting(alma)
+    page.evaluate("htmx.trigger('#worklist-counts', 'retry')")
+
+    expect(view).to_contain_text("Newest 2")
 
 
 def test_filters_stand_in_the_address(alma, browse_as):
