@@ -1,6 +1,7 @@
 // The unfinished read, saved with every change: the server has it, so that a crash or another machine loses nothing.
 const SOON = 400; // ms after the last change
 const AGAIN = 5000; // ms after a failure
+const NOT_NOW = [408, 429]; // as any fault of the server's: the same may be taken a moment later
 
 const form = document.querySelector("[data-draft-url]");
 const says = document.querySelector("[data-draft-state]");
@@ -40,6 +41,7 @@ async function save() {
     // Goes on though the page goes away.
     const options = { method: "POST", body: body(), headers: { Accept: "application/json" }, keepalive: true };
     const answer = await fetch(form.dataset.draftUrl, options);
+    if (answer.status >= 500 || NOT_NOW.includes(answer.status)) throw new Error(`${answer.status}`);
     if (answer.redirected || !answer.headers.get("Content-Type")?.startsWith("application/json")) {
       stopped = true; // led to the sign-in
       say(form.dataset.draftSignedOut);

@@ -223,6 +223,21 @@ def test_signed_out_in_mid_read_is_said_and_leads_back(blind, browse_as, context
     assert ReadDraft.objects.get().condition_id == "NEV"
 
 
+@pytest.mark.parametrize(
+    ("status", "kind", "body"),
+    [(503, "application/json", '{"error": "Later."}'), (502, "text/html", "Bad gateway"), (429, "text/plain", "")],
+)
+def test_a_fault_of_the_server_stops_no_autosave(blind, browse_as, status, kind, body):
+    case = waiting(blind)
+    page = opened(browse_as(blind.doctor), case)
+    arrived(page, case)
+    page.route("**/read/draft/", lambda route: route.fulfill(status=status, content_type=kind, body=body), times=1)
+    press(page, "1")
+    expect(page.locator("[data-draft-state]")).to_contain_text("Not saved")
+    expect(page.locator("[data-draft-state]")).to_have_text(re.compile(r"Saved \d\d:\d\d"), timeout=10_000)
+    assert ReadDraft.objects.get().condition_id == "NEV"
+
+
 def test_two_doctors_get_different_cases_and_see_each_other(blind, browse_as, context):
     first, second = waiting(blind), waiting(blind)
     colleague = make_person(blind.clinic, Role.DOCTOR, name="Dr. Vera Colleague")
