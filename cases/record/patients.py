@@ -19,6 +19,7 @@ from uuid6 import uuid7
 from accounts.models import Clinic, User
 from cases.errors import Conflict, Refused, fingerprint
 from cases.models import Case, Consent, Patient
+from cases.photo import practice_copies
 from cases.prediction import asking
 
 CONSENT_KINDS = ("ai", "training")
@@ -249,12 +250,15 @@ def _save(patient: Patient) -> Patient:
 def record_consent(patient: Patient, kind: str, consent: str, by: User) -> Patient:
     """Records the patient's answer of `kind` "ai" or "training", with who asked and when; the audit log keeps all.
 
-    AI consent acts at once: granted, the photos of open cases get their predictions; refused, pending ones end.
+    AI consent acts at once: granted, the photos of open cases get their predictions; refused, pending ones end. Without
+    consent to training use, copies of the patient's photos are no practice cases any more.
     """
     _set_consent(patient, kind, consent, by)
     patient.save(update_fields=[f"{kind}_consent", f"{kind}_consent_at", f"{kind}_consent_by"])
     if kind == "ai":
         asking.consent_changed(patient)
+    elif patient.training_consent != Consent.GRANTED:
+        practice_copies.end(patient)
     return patient
 
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -66,6 +66,7 @@ def practice_case(request: HttpRequest, practice_id: UUID) -> HttpResponse:
         "decade": found.decade,
         "decade_end": found.decade + 9,
         "practice_id": found.id,
+        "has_picture": bool(found.picture),
         "read": read,
         "form": form,
         "quick_picks": known.quick_picks,
@@ -81,6 +82,8 @@ def practice_case(request: HttpRequest, practice_id: UUID) -> HttpResponse:
 @require_safe
 def practice_picture(request: HttpRequest, practice_id: UUID) -> HttpResponseBase:
     found = _found(request, practice_id)
+    if not found.picture:
+        raise Http404
     return files.answer(request, found.picture, content_type="image/jpeg", tag=f"{practice_id}-picture")
 
 

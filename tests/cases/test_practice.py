@@ -1,5 +1,7 @@
 """Practice cases: answers step by step, a scorecard for one pair of eyes, and no trace in any record."""
 
+from pathlib import Path
+
 import pytest
 from django.core.files.base import ContentFile
 from django.urls import reverse
@@ -19,6 +21,7 @@ from cases.models import (
     Read,
 )
 from cases.reading import practice
+from cases.record import patients
 from cases.vocabulary import conditions
 from cases.worklist import tallies
 from cases.worklist.filters import Filters
@@ -51,7 +54,7 @@ def answer(case: PracticeCase, reader, first: str, final: str) -> PracticeRead:
 def biopsied(cast: Cast, **patient) -> Case:
     case = judged(cast, "MEL", biopsy="MEL", training_consent=Consent.GRANTED, **patient)
     image = case.images.get()
-    image.derivative.save("images/drawn.jpg", ContentFile(b"pixels"))
+    image.derivative.save("images/drawn.jpg", ContentFile(f"pixels of {image.id}".encode()))
     return case
 
 
@@ -127,12 +130,38 @@ def test_a_signed_case_lends_its_photo_and_nothing_else(alma, sign_in, tmp_path)
     copied = PracticeCase.objects.get()
     assert (copied.answer_id, copied.ai_says_id, copied.decade, copied.site) == ("MEL", "NEV", 60, "forearm")
     with copied.picture.open("rb") as file:
-        assert file.read() == b"pixels"
+        assert file.read() == f"pixels of {case.images.get().id}".encode()
     assert copied.picture.name != case.images.get().derivative.name
     page = sign_in(alma.doctor).get(reverse("practice_case", args=[copied.id])).content.decode()
     assert "Secretname" not in page
     assert case.reference not in page
     assert str(case.id) not in page
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_copy_lasts_as_long_as_the_consent(alma, sign_in, tmp_path):
+    case = biopsied(alma)
+    copy = practice.add_from(case, by=alma.lead, ai_is_wrong=False)
+    other = practice.add_from(biopsied(alma, mrn="B-2", family_name="Other"), by=alma.lead, ai_is_wrong=False)
+    answer(copy, alma.doctor, "MEL", "MEL")
+    client = sign_in(alma.doctor)
+    assert client.get(reverse("practice_picture", args=[copy.id])).status_code == 200
+    file = Path(copy.picture.path)
+
+    patients.record_consent(case.lesion.patient, "training", Consent.REFUSED, alma.staff)
+
+    copy.refresh_from_db()
+    assert (copy.picture.name, bool(copy.retired_at), file.exists()) == ("", True, False)
+    assert client.get(reverse("practice_picture", args=[copy.id])).status_code == 404
+    assert "taken out" in client.get(reverse("practice_case", args=[copy.id])).content.decode()
+    assert len(practice.scorecard(alma.doctor, alma.clinic).reads) == 1
+    other.refresh_from_db()
+    assert other.picture.name
+    assert not other.retired_at
+
+    # Consented again, it can be asked for again.
+    patients.record_consent(case.lesion.patient, "training", Consent.GRANTED, alma.staff)
+    assert practice.add_from(case, by=alma.lead, ai_is_wrong=False).id != copy.id
 
 
 def test_no_trace_in_records_figures_or_counts(alma, drawn):
