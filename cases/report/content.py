@@ -128,11 +128,6 @@ class Report:
         return f"report-{self.case.number}-{self.version}-{self.digest[:8]}.pdf"
 
 
-def decisive(history: Sequence[Read]) -> Read:
-    """The read that a report concludes with: the lead's who settled a disagreement, else the newest."""
-    return labels.arbitration(history) or history[-1]
-
-
 def of(case: Case, version: int | None = None) -> Report:
     """The report of `case` (from cases/access.py with `opinions.with_photos`); `version` counts from 1, the newest is
     the one that stands.
@@ -177,7 +172,7 @@ def _versions(case: Case, history: Sequence[Event]) -> list[int]:
 
 def _written(case: Case, history: list[Event], ends: list[int], version: int) -> Report:
     known = history[: ends[version - 1]]
-    concluded = decisive([event for event in known if isinstance(event, Read)])
+    concluded = labels.decisive([event for event in known if isinstance(event, Read)])
     outcomes = [event for event in known if isinstance(event, OutcomeVersion)]
     patient, lesion = case.lesion.patient, case.lesion
     photos: list[LesionImage] = case.photos  # type: ignore[attr-defined]  # set by opinions.with_photos

@@ -40,7 +40,7 @@ class Row:
     case: Case
     card: opinions.Card
     photo: LesionImage | None
-    conclusion: str  # the last signed condition, or what the biopsy found
+    conclusion: str  # what it was signed as, or what the biopsy found
 
     @property
     def reason(self) -> str:
@@ -149,8 +149,8 @@ def with_what_a_row_shows(person: Person, found: QuerySet[Case]) -> QuerySet[Cas
 
 def with_conclusion(found: QuerySet[Case]) -> QuerySet[Case]:
     """`found` with what `conclusion` needs; no query more."""
-    newest = Read.objects.filter(case=OuterRef("pk")).order_by("-signed_at", "-id").values("condition__name")[:1]
-    return found.select_related("outcome__condition").annotate(newest_condition=Subquery(newest))
+    decisive = Read.objects.decisive_first().filter(case=OuterRef("pk")).values("condition__name")[:1]
+    return found.select_related("outcome__condition").annotate(concluded=Subquery(decisive))
 
 
 def rows(found: Iterable[Case], names: dict[str, str]) -> list[Row]:
@@ -172,11 +172,11 @@ def held(case: Case) -> Reservation | None:
 
 
 def conclusion(case: Any) -> str:
-    """What is known of a signed case by now: what the biopsy found, else the last read; needs `with_conclusion`."""
+    """What is known of a signed case by now: what the biopsy found, else what it concluded; needs `with_conclusion`."""
     outcome = getattr(case, "outcome", None)
     if outcome:
         return _("Biopsy: %(condition)s") % {"condition": outcome.condition}
-    return case.newest_condition or ""
+    return case.concluded or ""
 
 
 @dataclass(frozen=True)
