@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef
@@ -21,6 +23,8 @@ class ReadKind(models.TextChoices):
     ADDITIONAL = "additional", _("Additional read")
 
 
+# For so long a reader can take back what they signed with one key; after that, they sign a correction.
+UNDO_LASTS = timedelta(seconds=15)
 # The reads that sign a case, but for an arbitration.
 OWN_KINDS = (ReadKind.FIRST, ReadKind.SECOND)
 

@@ -30,13 +30,12 @@ from cases.models import (
     TakenBack,
     Urgency,
 )
+from cases.models.read import UNDO_LASTS
 from cases.notifications import telling
 from cases.prediction import flags
 from cases.reading import drafts, first_opinions, reservations, second_reads
 
 READABLE_STATES = (CaseState.WAITING, CaseState.SIGNED)
-# For so long a reader can take back what they signed with one key; after that, they sign a correction.
-UNDO_LASTS = timedelta(seconds=15)
 
 
 class ReadConflict(Conflict):

@@ -24,7 +24,7 @@ class History:
     """The reads of a case as a person may see them, the newest first."""
 
     entries: list[tuple[Read, str]] = field(default_factory=list)  # a read, and the condition that the AI put first
-    hidden: int = 0  # reads that this person sees when they have signed their own
+    hidden: int = 0  # reads that this person sees when they have signed their own for good
     unnamed: bool = False
     newest: Read | None = None
 
@@ -32,10 +32,13 @@ class History:
 def history(person: User, file: CaseFile, names: dict[str, str]) -> History:
     found = file.reads
     newest = found[-1] if found else None
-    if found and file.reads_are_hidden:
-        return History(hidden=len(found), newest=newest)
-    entries = [(read, _ai_condition(read, names)) for read in reversed(found)]
-    return History(entries, unnamed=blinding.hides_names(person, file.case, found), newest=newest)
+    shown = [read for read in found if read.reader_id == person.pk] if file.reads_are_hidden else found
+    return History(
+        entries=[(read, _ai_condition(read, names)) for read in reversed(shown)],
+        hidden=len(found) - len(shown),
+        unnamed=blinding.hides_names(person, file.case, found),
+        newest=newest,
+    )
 
 
 def context(

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Clinic, User
 from cases import blinding, spans
 from cases.access import Person, cases
-from cases.models import Answer, Case, LesionImage, Read, Reservation
+from cases.models import Answer, Case, CaseState, LesionImage, Read, Reservation
 from cases.prediction import opinions
 from cases.worklist import counts, targets
 from cases.worklist.filters import Filters, Sort, Tab
@@ -160,8 +160,8 @@ def rows(found: Iterable[Case], names: dict[str, str]) -> list[Row]:
 
 def _row(case: Any, names: dict[str, str]) -> Row:
     card = opinions.card(case, names, hidden=case.ai_is_hidden)
-    # Reads of a case that is still being read are for its own page, where it is known who may see them.
-    known = "" if case.is_open else conclusion(case)
+    # Reads of a case that may still be read are for its own page, where it is known who may see them.
+    known = conclusion(case) if case.state == CaseState.SIGNED else ""
     return Row(case, card, card.chosen.image if card.chosen else None, known)
 
 

@@ -65,6 +65,11 @@ def sign(case, reader, code="NEV", *, kind=None, **fields):
     return read
 
 
+def after_the_undo(monkeypatch) -> None:
+    later = timezone.now() + reads.UNDO_LASTS + timedelta(seconds=1)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+
+
 def test_two_who_agree_sign_the_case(double):
     case = waiting_case(double)
     sign(case, double.doctor, kind=ReadKind.FIRST)
@@ -120,15 +125,17 @@ def test_one_of_several_leads_does_not_settle_their_own_disagreement(double):
     assert case.state == CaseState.WAITING
 
 
-def test_the_second_reader_is_blind_to_the_first_and_the_lead_sees_both_unnamed(double):
+def test_the_second_reader_is_blind_to_the_first_and_the_lead_sees_both_unnamed(double, monkeypatch):
     case = waiting_case(double)
     first = sign(case, double.doctor, "NEV")
     assert first not in access.reads(double.other)
     assert first in access.reads(double.doctor)
     assert first in access.reads(double.staff)  # who cannot sign decides nothing, and may have to act on it
-    sign(case, double.other, "MEL")
-    assert first in access.reads(double.other)
+    second = sign(case, double.other, "MEL")
+    assert [second] == list(access.reads(double.other))  # as long as it can be undone
     assert first in access.reads(double.lead)
+    after_the_undo(monkeypatch)
+    assert first in access.reads(double.other)
     assert blinding.hides_names(double.lead, case, case.reads.all())
     assert not blinding.hides_names(double.doctor, case, case.reads.all())
     sign(case, double.lead, "MEL")
@@ -342,6 +349,42 @@ def test_undo_comes_too_late(alma, monkeypatch):
     monkeypatch.setattr(reads.timezone, "now", lambda: later)
     with pytest.raises(Refused, match="too late"):
         reads.take_back(read.id, alma.doctor)
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_undo_does_not_show_the_first_read_to_the_second_reader(double, sign_in, monkeypatch, agrees):
+    """Who has seen it and signs once more would count as blind."""
+    case = waiting_case(double)
+    first = sign(case, double.doctor, "BCC", comment="FIRST SAYS")
+    second = sign(case, double.other, "BCC" if agrees else "MEL", comment="SECOND SAYS")
+    assert case.state == (CaseState.SIGNED if agrees else CaseState.WAITING)
+    client = sign_in(double.other)
+
+    def said() -> str:
+        pages = [reverse("case_detail", args=[case.id]), reverse("report_page", args=[case.id])]
+        pages += [reverse("worklist") + f"?tab={case.state}", f"/api/v1/reads/?case={case.id}"]
+        return " ".join(client.get(page).content.decode() for page in pages)
+
+    assert "SECOND SAYS" in said()
+    assert "FIRST SAYS" not in said()
+    assert "while you can still undo yours" in said()
+    assert client.get(f"/api/v1/reads/{first.id}/").status_code == 404
+    assert first in access.reads(double.lead)
+    if agrees:
+        # Nor is it told afterwards what the two of them have in common.
+        reads.take_back(second.id, double.other)
+        assert "FIRST SAYS" not in said()
+        again = sign(case, double.other, "MEL", kind=ReadKind.SECOND)
+        assert again in access.reads(double.other)
+    after_the_undo(monkeypatch)
+    assert "FIRST SAYS" in said()
+
+
+def test_the_list_of_withdrawn_cases_does_not_tell_the_first_read(double, sign_in):
+    case = waiting_case(double)
+    sign(case, double.doctor, "BCC")
+    lifecycle.withdraw(case.id, "wrong lesion")
+    assert "Basal cell carcinoma" not in sign_in(double.other).get("/worklist/?tab=withdrawn").content.decode()
 
 
 def test_undo_is_the_readers_own_and_ends_when_another_has_read(double):
