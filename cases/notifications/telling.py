@@ -23,6 +23,12 @@ _FOR_WHO_LOGGED_IT = (
     NotificationKind.REPORT_READY,
     NotificationKind.REPORT_AMENDED,
 )
+_TOLD_OF_A_READ = (
+    NotificationKind.REPORT_READY,
+    NotificationKind.REPORT_AMENDED,
+    NotificationKind.ARBITRATION,
+    NotificationKind.IN_QUESTION,
+)
 _SETTLED_BY_SIGNING = (
     NotificationKind.URGENT_WAITING,
     NotificationKind.DUE_SOON,
@@ -85,6 +91,7 @@ def urgent_case(case: Case, occasion: object = "") -> None:
 def read_signed(case: Case, read: Read, *, signed_before: bool, after: timedelta) -> None:
     """After `read` moved `case` on: tells of the report, or asks those who settle what two readers disagree on."""
     if case.state == CaseState.SIGNED:
+        _questioned(case, read, after)
         for dealt_with in _SETTLED_BY_SIGNING:
             settle(dealt_with, case, at=read.signed_at)
         kind = NotificationKind.REPORT_AMENDED if signed_before else NotificationKind.REPORT_READY
@@ -97,10 +104,20 @@ def read_signed(case: Case, read: Read, *, signed_before: bool, after: timedelta
         notify(NotificationKind.ARBITRATION, case=case, people=others, occasion=read.pk, after=after)
 
 
+def _questioned(case: Case, read: Read, after: timedelta) -> None:
+    """Tells those who settle it, and the case's other readers, that `read` has put the signed `case` in question."""
+    if case.questioned_at is None:
+        settle(NotificationKind.IN_QUESTION, case, at=read.signed_at)
+    elif case.questioned_at == read.signed_at:
+        readers = User.objects.filter(id__in=case.reads.values("reader"))
+        people = {*_holding(Capability.ARBITRATE, case.clinic_id), *_still_here(readers, case)} - {read.reader}
+        notify(NotificationKind.IN_QUESTION, case=case, people=people, occasion=read.pk, after=after)
+
+
 def read_taken_back(case: Case, read: Read) -> None:
     """Nobody is told of it, and what it settled waits again."""
     _unsettle(case, at=read.signed_at)
-    for kind in (NotificationKind.REPORT_READY, NotificationKind.REPORT_AMENDED, NotificationKind.ARBITRATION):
+    for kind in _TOLD_OF_A_READ:
         retract(kind, case, read.pk)
 
 

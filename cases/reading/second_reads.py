@@ -1,6 +1,7 @@
 """When a case is read by two, and who settles what the two disagree on. The clinic says when; the record keeps why."""
 
 import hashlib
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -32,7 +33,7 @@ def reason(case: Case, read: Read) -> str:
     wanted = {
         Reason.ALL: clinic.second_read_all,
         Reason.URGENT: clinic.second_read_urgent and case.urgency == Urgency.URGENT,
-        Reason.TRAINEE: clinic.second_read_trainee and _is_trainee(clinic, read),
+        Reason.TRAINEE: clinic.second_read_trainee and is_trainee(clinic, read.reader_id),
         Reason.AI_DIFFERS: compared == Reason.AI_DIFFERS,
         Reason.UNSURE: clinic.second_read_unsure and read.certainty == Certainty.POSSIBLE,
         Reason.SHARE: drawn(case, clinic.second_read_share),
@@ -100,8 +101,8 @@ def _compared_with_ai(case: Case, read: Read) -> str:
     return Reason.AI_PENDING if card.is_pending else ""
 
 
-def _is_trainee(clinic: Clinic, read: Read) -> bool:
-    return Membership.objects.filter(clinic=clinic, user=read.reader_id, is_trainee=True).exists()
+def is_trainee(clinic: Clinic, reader_id: UUID) -> bool:
+    return Membership.objects.filter(clinic=clinic, user=reader_id, is_trainee=True).exists()
 
 
 def _has_another_reader(clinic: Clinic, read: Read) -> bool:

@@ -183,7 +183,7 @@ def _written(case: Case, history: list[Event], ends: list[int], version: int) ->
         signed_at=_when(known[-1]),
         clinic=case.clinic.name,
         title=_("Report of a skin lesion"),
-        notice=_notice(history, ends, version),
+        notice=_notice(case, history, ends, version),
         patient=_facts(
             (_("Patient"), str(patient)),
             (_("Born"), _born(patient.birth_date, patient.age_on(timezone.localdate(case.created_at)))),
@@ -334,13 +334,17 @@ def _said(read: Read) -> str:
     return f"{read.get_kind_display()}, {said}{before}{comment}"
 
 
-def _notice(history: Sequence[Event], ends: Sequence[int], version: int) -> str:
+def _notice(case: Case, history: Sequence[Event], ends: Sequence[int], version: int) -> str:
     """Whether this version stands, where there are several."""
     newest = len(ends)
     if newest == 1:
         return ""
     if version == newest:
-        return _("Amended: version %(version)s replaces what was reported before.") % {"version": version}
+        words = _("Amended: version %(version)s replaces what was reported before.") % {"version": version}
+        if case.questioned_at is None:
+            return words
+        doubt = _("In question since %(moment)s: another doctor is to confirm or settle what was signed last.")
+        return f"{words} {doubt % {'moment': _moment(case.questioned_at)}}"
     amended = history[ends[version] - 1]
     return _("Superseded: this is version %(version)s of %(newest)s. It was amended %(moment)s by %(reader)s.") % {
         "version": version,

@@ -15,6 +15,7 @@ from cases.forms.photo_requests import PhotoRequestForm
 from cases.forms.reads import ReadForm
 from cases.models import Case, CaseState, Read, ReadKind, ReadStage
 from cases.prediction import opinions
+from cases.reading import reads
 from cases.reading import second_reads as doubles
 from cases.reading.case_file import CaseFile
 
@@ -58,6 +59,7 @@ def context(
         # Before the first opinion the form commits; what is hidden is shown then.
         "commits_first": card.state == "hidden",
         "waits_for_other": waits_for_other,
+        "settles_question": reads.may_settle_question(case, reader, file.reads),
         "second_read_reason": _second_read_reason(case, card, shown),
         "reservation": file.reservation if case.state == CaseState.WAITING else None,
         "quick_picks": file.conditions.quick_picks,
