@@ -223,9 +223,10 @@ def _kind(case: Case, reader: User, own: Read | None) -> ReadKind:
             return ReadKind.ARBITRATION
         return ReadKind.CORRECTION if own else ReadKind.ADDITIONAL
     settles = case.read_stage == ReadStage.ARBITRATION
-    if own and not (settles and second_reads.is_only_arbiter(case.clinic, reader)):
+    may_settle = settles and can(reader, case.clinic_id, Capability.ARBITRATE)
+    if own and not (may_settle and second_reads.is_left_to_its_readers(case)):
         return ReadKind.CORRECTION
-    if settles and not can(reader, case.clinic_id, Capability.ARBITRATE):
+    if settles and not may_settle:
         raise Refused(_("Two readers disagree on this case. A lead decides."), code="arbitration")
     if second_reads.is_closed_to(reader, case):
         raise Refused(
@@ -243,7 +244,7 @@ def may_settle_question(case: Case, reader: User, signed: Iterable[Read]) -> boo
     if not (case.questioned_at and can(reader, case.clinic_id, Capability.ARBITRATE)):
         return False
     readers = {read.reader_id for read in signed}
-    return reader.id not in readers or (len(readers) > 1 and second_reads.is_only_arbiter(case.clinic, reader))
+    return reader.id not in readers or (len(readers) > 1 and second_reads.is_left_to_its_readers(case))
 
 
 def _move_on(case: Case, read: Read) -> None:

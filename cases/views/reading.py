@@ -105,7 +105,7 @@ def _may_read_now(case: Case, reader: User, own: bool) -> bool:
     if case.read_stage == ReadStage.ARBITRATION:
         if not can(reader, case.clinic_id, Capability.ARBITRATE):
             return False
-        return not own or doubles.is_only_arbiter(case.clinic, reader)
+        return not own or doubles.is_left_to_its_readers(case)
     return not own and not doubles.is_closed_to(reader, case)
 
 

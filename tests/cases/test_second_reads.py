@@ -126,6 +126,40 @@ def test_one_of_several_leads_does_not_settle_their_own_disagreement(double):
     assert case.state == CaseState.WAITING
 
 
+def test_two_leads_who_disagree_are_left_to_settle_it_where_there_is_no_third(double, sign_in):
+    second_lead = make_person(double.clinic, Role.LEAD)
+    case = waiting_case(double)
+    sign(case, double.lead, "NEV")
+    sign(case, second_lead, "MEL")
+    for lead in (double.lead, second_lead):
+        assert next_case.readable_cases(lead, double.clinic).get() == case
+    assert not next_case.readable_cases(double.doctor, double.clinic).exists()
+    page = sign_in(double.lead).get(reverse("case_detail", args=[case.id])).content.decode()
+    assert "It waits for a second reader" not in page
+    third = make_person(double.clinic, Role.LEAD)
+    assert not next_case.readable_cases(double.lead, double.clinic).exists()
+    assert next_case.readable_cases(third, double.clinic).get() == case
+    Membership.objects.filter(user=third).delete()
+    sign(case, double.lead, "NEV", kind=ReadKind.ARBITRATION)
+    assert case.state == CaseState.SIGNED
+
+
+def test_a_clinic_without_a_lead_is_told_that_nobody_settles_a_disagreement(double, sign_in):
+    client, words = sign_in(double.admin), "Nobody settles what readers disagree on"
+    policy = reverse("clinic_policy")
+    assert words not in client.get("/").content.decode()
+    assert "Nobody here has the role of a lead" not in client.get(policy).content.decode()
+    Membership.objects.filter(user=double.lead).delete()
+    assert words in client.get("/").content.decode()
+    assert "Nobody here has the role of a lead" in client.get(policy).content.decode()
+    case = waiting_case(double)
+    sign(case, double.doctor, "NEV")
+    sign(case, double.other, "MEL")
+    Clinic.objects.update(second_read_all=False, second_read_trainee=False)
+    assert "no lead: 1 case waits for one." in client.get("/").content.decode()
+    assert "Nobody here has the role of a lead" not in client.get(policy).content.decode()
+
+
 def test_the_second_reader_is_blind_to_the_first_and_the_lead_sees_both_unnamed(double, monkeypatch):
     case = waiting_case(double)
     first = sign(case, double.doctor, "NEV")
