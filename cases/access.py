@@ -22,7 +22,6 @@ from cases.models import (
     PracticeRead,
     Prediction,
     Read,
-    ReadStage,
 )
 
 Person = User | AnonymousUser
@@ -65,10 +64,8 @@ def counted_predictions(person: Person, capability: Capability = VIEW) -> QueryS
 
 
 def reads(person: Person, capability: Capability = VIEW) -> QuerySet[Read]:
-    """The reads that `person` may see now: not those of a case that is theirs to read blind."""
-    # A case that waits for its first read has none to hide; said so, an index finds the few that have.
-    hidden = blinding.reads_hidden_cases(person).exclude(read_stage=ReadStage.FIRST).filter(pk=OuterRef("case"))
-    return Read.objects.filter(~Exists(hidden), case__clinic__in=clinic_ids(person, capability))
+    """The reads that `person` may see now: not others' of a case that is theirs to read blind."""
+    return blinding.showing_reads(person, Read.objects.filter(case__clinic__in=clinic_ids(person, capability)))
 
 
 def outcomes(person: Person, capability: Capability = VIEW) -> QuerySet[Outcome]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.access import can
 from accounts.models import Clinic, User
 from accounts.roles import Capability
-from cases import access
+from cases import access, blinding
 from cases.figures.evidence import Asked, Evidence, Timed, gather, photos_asked, read_by, said_since, timed
 from cases.models import Case, CaseState, LesionImage, Prediction, Read
 from inference import registry
@@ -97,8 +97,9 @@ class Scope:
         return self._all_cases().filter(state=CaseState.SIGNED, signed_at__range=self.span)
 
     def reads(self) -> QuerySet[Read]:
-        """The reads signed in this time; a reader's own alone, if so narrowed."""
+        """The reads signed in this time whose readers the person may know; a reader's own alone, if so narrowed."""
         found = access.reads(self.person).filter(case__clinic=self.clinic, signed_at__range=self.span)
+        found = found.exclude(case__in=blinding.names_hidden_cases(self.person))
         return found.filter(reader=self.reader) if self.reader else found
 
     def photos(self) -> QuerySet[LesionImage]:

@@ -82,6 +82,8 @@ class Case(models.Model):
     # From when the patient waits: what the figures call turnaround.
     first_waiting_since = models.DateTimeField(_("first sent"), null=True, blank=True, editable=False)
     signed_at = models.DateTimeField(_("first signed"), null=True, blank=True, editable=False)
+    # When a read after the signature last put it in question (cases/reading/questions.py); empty once that is settled.
+    questioned_at = models.DateTimeField(_("in question since"), null=True, blank=True, editable=False)
     withdrawn_reason = models.CharField(_("why it was withdrawn"), max_length=200, blank=True, editable=False)
 
     class Meta:
@@ -108,6 +110,11 @@ class Case(models.Model):
             # With the state, so that what is counted by day is counted in the index.
             models.Index(fields=["clinic", "-created_at", "-id", "state"], name="case_latest"),
             models.Index(fields=["clinic", "signed_at", "id", "state"], name="case_signed"),
+            models.Index(
+                fields=["clinic", "questioned_at", "id"],
+                name="case_questioned",
+                condition=models.Q(questioned_at__isnull=False),
+            ),
             # Of the unsigned ones, the few whose AI opinion a reader who reads first may see (cases/blinding.py).
             models.Index(
                 fields=["clinic", "state", "urgency", "waiting_since", "id"],

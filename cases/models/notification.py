@@ -19,6 +19,7 @@ class NotificationKind(models.TextChoices):
     REPORT_READY = "report_ready", _("A report is ready")
     REPORT_AMENDED = "report_amended", _("A report was amended")
     ARBITRATION = "arbitration", _("Two readers disagree")
+    IN_QUESTION = "in_question", _("A signed case is in question")
     OUTCOME_KNOWN = "outcome_known", _("A biopsy result is known")
     TRAINING_DONE = "training_done", _("A training has ended")
 

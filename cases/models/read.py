@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef
@@ -21,12 +23,28 @@ class ReadKind(models.TextChoices):
     ADDITIONAL = "additional", _("Additional read")
 
 
+# For so long a reader can take back what they signed with one key; after that, they sign a correction.
+UNDO_LASTS = timedelta(seconds=15)
+# The reads that sign a case, but for an arbitration.
+OWN_KINDS = (ReadKind.FIRST, ReadKind.SECOND)
+
+
 class StandingReads(models.Manager.from_queryset(AppendOnlyQuerySet)):  # type: ignore[misc]  # made at run time
     """The reads that stand: those that their reader took back within seconds are history and count nowhere."""
 
     def get_queryset(self) -> AppendOnlyQuerySet:
         # Not a join: PostgreSQL locks no row on the nullable side of one.
         return super().get_queryset().filter(~Exists(TakenBack.objects.filter(read=OuterRef("pk"))))
+
+    def decisive_first(self) -> AppendOnlyQuerySet:
+        """For a subquery about one case: the read that it concludes with (`labels.decisive`), then the others."""
+        same = self.get_queryset().filter(case=OuterRef("case"), reader=OuterRef("reader"))
+        return (
+            self.get_queryset()
+            .alias(settles=Exists(same.filter(kind=ReadKind.ARBITRATION)))
+            .alias(is_own=Exists(same.filter(kind__in=OWN_KINDS)))
+            .order_by("-settles", "-is_own", "-signed_at", "-id")
+        )
 
 
 class Read(AppendOnly):

@@ -30,6 +30,8 @@ AUDIENCES: dict[str, Audience] = {
     # Somebody may have printed or sent the former one.
     NotificationKind.REPORT_AMENDED: Audience(Capability.LOG_CASES, by_mail=True),
     NotificationKind.ARBITRATION: Audience(Capability.ARBITRATE, by_mail=True),
+    # The case's own readers, and those who settle it.
+    NotificationKind.IN_QUESTION: Audience(Capability.SIGN_READS, by_mail=True),
     NotificationKind.OUTCOME_KNOWN: Audience(Capability.SIGN_READS, by_mail=False),
     NotificationKind.TRAINING_DONE: Audience(Capability.MANAGE_MODELS, by_mail=True),
 }

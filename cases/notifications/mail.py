@@ -128,6 +128,7 @@ def _sentence(kind: str) -> str:
         NotificationKind.REPORT_READY: _("A report is ready in skinclinic"),
         NotificationKind.REPORT_AMENDED: _("A report was amended in skinclinic"),
         NotificationKind.ARBITRATION: _("Two readers disagree on a case in skinclinic"),
+        NotificationKind.IN_QUESTION: _("A signed case is in question in skinclinic"),
         NotificationKind.OUTCOME_KNOWN: _("A biopsy result is known in skinclinic"),
         NotificationKind.TRAINING_DONE: _("A training has ended in skinclinic"),
     }[NotificationKind(kind)]

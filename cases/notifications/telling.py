@@ -1,7 +1,7 @@
 """Telling people what they should know, in the app and by mail, each as they chose. Services call `notify`."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -22,6 +22,12 @@ _FOR_WHO_LOGGED_IT = (
     NotificationKind.PHOTOS_WANTED,
     NotificationKind.REPORT_READY,
     NotificationKind.REPORT_AMENDED,
+)
+_TOLD_OF_A_READ = (
+    NotificationKind.REPORT_READY,
+    NotificationKind.REPORT_AMENDED,
+    NotificationKind.ARBITRATION,
+    NotificationKind.IN_QUESTION,
 )
 _SETTLED_BY_SIGNING = (
     NotificationKind.URGENT_WAITING,
@@ -85,8 +91,9 @@ def urgent_case(case: Case, occasion: object = "") -> None:
 def read_signed(case: Case, read: Read, *, signed_before: bool, after: timedelta) -> None:
     """After `read` moved `case` on: tells of the report, or asks those who settle what two readers disagree on."""
     if case.state == CaseState.SIGNED:
+        _questioned(case, read, after)
         for dealt_with in _SETTLED_BY_SIGNING:
-            settle(dealt_with, case)
+            settle(dealt_with, case, at=read.signed_at)
         kind = NotificationKind.REPORT_AMENDED if signed_before else NotificationKind.REPORT_READY
         notify(kind, case=case, occasion=read.pk, after=after)
     elif case.read_stage == ReadStage.ARBITRATION and read.kind == ReadKind.SECOND:
@@ -97,8 +104,20 @@ def read_signed(case: Case, read: Read, *, signed_before: bool, after: timedelta
         notify(NotificationKind.ARBITRATION, case=case, people=others, occasion=read.pk, after=after)
 
 
+def _questioned(case: Case, read: Read, after: timedelta) -> None:
+    """Tells those who settle it, and the case's other readers, that `read` has put the signed `case` in question."""
+    if case.questioned_at is None:
+        settle(NotificationKind.IN_QUESTION, case, at=read.signed_at)
+    elif case.questioned_at == read.signed_at:
+        readers = User.objects.filter(id__in=case.reads.values("reader"))
+        people = {*_holding(Capability.ARBITRATE, case.clinic_id), *_still_here(readers, case)} - {read.reader}
+        notify(NotificationKind.IN_QUESTION, case=case, people=people, occasion=read.pk, after=after)
+
+
 def read_taken_back(case: Case, read: Read) -> None:
-    for kind in (NotificationKind.REPORT_READY, NotificationKind.REPORT_AMENDED, NotificationKind.ARBITRATION):
+    """Nobody is told of it, and what it settled waits again."""
+    _unsettle(case, at=read.signed_at)
+    for kind in _TOLD_OF_A_READ:
         retract(kind, case, read.pk)
 
 
@@ -116,11 +135,23 @@ def not_signed_after_all(case: Case, versions: Iterable[UUID]) -> None:
         retract(NotificationKind.FLAGGED_LATE, case, version_id)
 
 
-def settle(kind: NotificationKind, case: Case) -> None:
-    """Somebody has dealt with it: nobody's bell counts it any more, and mails that wait are not sent."""
+def settle(kind: NotificationKind, case: Case, at: datetime | None = None) -> None:
+    """Somebody has dealt with it: nobody's bell counts it any more, and mails that wait are not sent.
+
+    Args:
+        at: when, for what can still be undone (`_unsettle`).
+    """
     ours = Notification.objects.filter(case=case, kind=kind)
-    ours.filter(read_at=None).update(read_at=timezone.now())
+    ours.filter(read_at=None).update(read_at=at or timezone.now())
     ours.filter(mail_state=MailState.QUEUED).update(mail_state=MailState.NONE)
+
+
+def _unsettle(case: Case, at: datetime) -> None:
+    """What was settled `at` that moment is news again, with its mails; whoever had read it before knows of it."""
+    ours = Notification.objects.filter(case=case, read_at=at)
+    # A mail that was wanted and not sent yet has kept its time.
+    ours.filter(mail_state=MailState.NONE, mail_due_at__isnull=False).update(mail_state=MailState.QUEUED)
+    ours.update(read_at=None)
 
 
 def retract(kind: NotificationKind, case: Case, occasion: object = "") -> None:

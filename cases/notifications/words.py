@@ -21,6 +21,7 @@ ICONS = {
     NotificationKind.REPORT_READY: "file-text",
     NotificationKind.REPORT_AMENDED: "file-text",
     NotificationKind.ARBITRATION: "scale",
+    NotificationKind.IN_QUESTION: "scale",
     NotificationKind.OUTCOME_KNOWN: "microscope",
     NotificationKind.TRAINING_DONE: "brain",
 }

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cases.models import Case, CaseState, Condition, Outcome, Read, ReadKind
 from cases.models.prediction import first_code
+from cases.models.read import OWN_KINDS
 
 
 class LabelSource(models.TextChoices):
@@ -115,6 +116,19 @@ def arbitration(reads: Sequence[_Signed]) -> _Signed | None:
         if read.kind == ReadKind.ARBITRATION or corrects_it:
             settled = read
     return settled
+
+
+def decisive(reads: Sequence[Read]) -> Read:
+    """The read that a signed case concludes with: the lead's who settled a disagreement, else the newest of its own
+    readers, the first and the second one.
+
+    What others add to a case that is signed is a remark: one person alone, a trainee even, would overrule two.
+    `Read.objects.decisive_first` is the same for the database.
+    """
+    if settled := arbitration(reads):
+        return settled
+    own = {read.reader_id for read in reads if read.kind in OWN_KINDS}
+    return next((read for read in reversed(reads) if read.reader_id in own), reads[-1])
 
 
 def _overturns(read: Said) -> bool:

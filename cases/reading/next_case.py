@@ -31,9 +31,11 @@ def readable_cases(reader: User, clinic: Clinic) -> QuerySet[Case]:
     own = Read.objects.filter(case=OuterRef("pk"), reader=reader)
     waiting = reservations.free_for(reader, open_cases(reader, clinic))
     theirs = Q(read_stage__in=[ReadStage.FIRST, ReadStage.SECOND])
+    again = Q()
     if can(reader, clinic, Capability.ARBITRATE):
         theirs |= Q(read_stage=ReadStage.ARBITRATION)
-    return waiting.filter(theirs, ~Exists(own)).exclude(second_reads.closed_to(reader, clinic))
+        again = Q(read_stage=ReadStage.ARBITRATION) & second_reads.left_to_its_readers(clinic)
+    return waiting.filter(theirs, ~Q(Exists(own)) | again).exclude(second_reads.closed_to(reader, clinic))
 
 
 def readable_counts(reader: User, clinic: Clinic) -> dict[tuple[ReadStage, Urgency], int]:

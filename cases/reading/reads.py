@@ -29,13 +29,12 @@ from cases.models import (
     TakenBack,
     Urgency,
 )
+from cases.models.read import UNDO_LASTS
 from cases.notifications import telling
 from cases.prediction import flags
-from cases.reading import drafts, first_opinions, reservations, second_reads, stamps
+from cases.reading import drafts, first_opinions, questions, reservations, second_reads, stamps
 
 READABLE_STATES = (CaseState.WAITING, CaseState.SIGNED)
-# For so long a reader can take back what they signed with one key; after that, they sign a correction.
-UNDO_LASTS = timedelta(seconds=15)
 
 
 class ReadConflict(Conflict):
@@ -198,12 +197,15 @@ def _kind(case: Case, reader: User, own: Read | None) -> ReadKind:
     Raises:
         Refused: a disagreement waits for somebody who may settle it, or a trainee's read for one who is no trainee.
     """
-    settles = case.state == CaseState.WAITING and case.read_stage == ReadStage.ARBITRATION
-    if own and not (settles and second_reads.is_only_arbiter(case.clinic, reader)):
-        return ReadKind.CORRECTION
     if case.state == CaseState.SIGNED:
-        return ReadKind.ADDITIONAL
-    if settles and not can(reader, case.clinic_id, Capability.ARBITRATE):
+        if may_settle_question(case, reader, case.reads.all()):
+            return ReadKind.ARBITRATION
+        return ReadKind.CORRECTION if own else ReadKind.ADDITIONAL
+    settles = case.read_stage == ReadStage.ARBITRATION
+    may_settle = settles and can(reader, case.clinic_id, Capability.ARBITRATE)
+    if own and not (may_settle and second_reads.is_left_to_its_readers(case)):
+        return ReadKind.CORRECTION
+    if settles and not may_settle:
         raise Refused(_("Two readers disagree on this case. A lead decides."), code="arbitration")
     if second_reads.is_closed_to(reader, case):
         raise Refused(
@@ -213,9 +215,22 @@ def _kind(case: Case, reader: User, own: Read | None) -> ReadKind:
     return ReadKind(case.read_stage)
 
 
+def may_settle_question(case: Case, reader: User, signed: Iterable[Read]) -> bool:
+    """Whether `reader`'s read would settle what puts the signed `case` in question; `signed` are its reads.
+
+    As with two who disagree on a waiting one: a lead who has not read it, unless there is no such lead.
+    """
+    if not (case.questioned_at and can(reader, case.clinic_id, Capability.ARBITRATE)):
+        return False
+    readers = {read.reader_id for read in signed}
+    return reader.id not in readers or (len(readers) > 1 and second_reads.is_left_to_its_readers(case))
+
+
 def _move_on(case: Case, read: Read) -> None:
-    """After `read`: to the next stage, or to signed."""
+    """After `read`: to the next stage, or to signed; of a signed case, whether it is in question."""
     if case.state == CaseState.SIGNED:
+        case.questioned_at = questions.after(case, list(history(case)))
+        case.save(update_fields=["questioned_at", "second_read_reason"])
         return
     stage = _next_stage(case, read)
     if stage is None:
@@ -303,7 +318,7 @@ def take_back(read_id: UUID, reader: User) -> Read:
         Refused: it is too late, or somebody has acted on it in the meantime.
     """
     read = Read.every.select_related("case").get(id=read_id)
-    case = Case.objects.select_for_update(of=("self",)).get(id=read.case_id)
+    case = Case.objects.select_for_update(of=("self",)).select_related("clinic").get(id=read.case_id)
     if TakenBack.objects.filter(read=read).exists() and read.reader_id == reader.id:
         return read  # a double click
     last = newest(case)
@@ -311,7 +326,10 @@ def take_back(read_id: UUID, reader: User) -> Read:
         raise Refused(_("It is too late to undo this read. Sign a correction instead."), code="too_late")
     TakenBack.objects.create(read=read)
     telling.read_taken_back(case, read)
-    if read.kind != ReadKind.ADDITIONAL:
+    if case.signed_at and read.signed_at > case.signed_at:
+        case.questioned_at = questions.by_what_stands(case, list(history(case)))
+        case.save(update_fields=["questioned_at", "second_read_reason"])
+    else:
         case.state, case.signed_at, case.read_stage = CaseState.WAITING, None, ReadStage(read.kind)
         if read.kind == ReadKind.FIRST:
             case.second_read_reason = ""

@@ -1,9 +1,10 @@
 """When a case is read by two, and who settles what the two disagree on. The clinic says when; the record keeps why."""
 
 import hashlib
+from uuid import UUID
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Clinic, Membership, User
@@ -32,7 +33,7 @@ def reason(case: Case, read: Read) -> str:
     wanted = {
         Reason.ALL: clinic.second_read_all,
         Reason.URGENT: clinic.second_read_urgent and case.urgency == Urgency.URGENT,
-        Reason.TRAINEE: clinic.second_read_trainee and _is_trainee(clinic, read),
+        Reason.TRAINEE: clinic.second_read_trainee and is_trainee(clinic, read.reader_id),
         Reason.AI_DIFFERS: compared == Reason.AI_DIFFERS,
         Reason.UNSURE: clinic.second_read_unsure and read.certainty == Certainty.POSSIBLE,
         Reason.SHARE: drawn(case, clinic.second_read_share),
@@ -53,12 +54,34 @@ def agree(one: Read, other: Read) -> bool:
     return one.condition_id == other.condition_id and goes_home[0] == goes_home[1]
 
 
-def is_only_arbiter(clinic: Clinic, reader: User) -> bool:
-    """Whether nobody but `reader` may settle a disagreement here: then they may, even as one of the two."""
-    may_settle = Membership.objects.filter(
-        clinic=clinic, role__in=roles_with(Capability.ARBITRATE), user__is_active=True
+def are_wanted(clinic: Clinic) -> bool:
+    """Whether the clinic wants any case read twice."""
+    return bool(
+        clinic.second_read_all
+        or clinic.second_read_urgent
+        or clinic.second_read_trainee
+        or clinic.second_read_ai_differs
+        or clinic.second_read_unsure
+        or clinic.second_read_share
     )
-    return set(may_settle.values_list("user", flat=True)) == {reader.id}
+
+
+def arbiters(clinic: Clinic) -> QuerySet[Membership]:
+    """Those who may settle a disagreement here."""
+    return Membership.objects.filter(
+        clinic=clinic, role__in=roles_with(Capability.ARBITRATE), user__is_active=True
+    ).order_by()
+
+
+def left_to_its_readers(clinic: Clinic) -> Q:
+    """The cases of `clinic` that all who may settle a disagreement have read: then they may, even as one of the two."""
+    own = Read.objects.filter(case=OuterRef(OuterRef("pk")), reader=OuterRef("user"))
+    return ~Q(Exists(arbiters(clinic).filter(~Exists(own))))
+
+
+def is_left_to_its_readers(case: Case) -> bool:
+    """`left_to_its_readers` for one case; needs `case.clinic`."""
+    return not arbiters(case.clinic).exclude(user__in=case.reads.values("reader")).exists()
 
 
 def closed_to(reader: User, clinic: Clinic) -> Q:
@@ -100,8 +123,8 @@ def _compared_with_ai(case: Case, read: Read) -> str:
     return Reason.AI_PENDING if card.is_pending else ""
 
 
-def _is_trainee(clinic: Clinic, read: Read) -> bool:
-    return Membership.objects.filter(clinic=clinic, user=read.reader_id, is_trainee=True).exists()
+def is_trainee(clinic: Clinic, reader_id: UUID) -> bool:
+    return Membership.objects.filter(clinic=clinic, user=reader_id, is_trainee=True).exists()
 
 
 def _has_another_reader(clinic: Clinic, read: Read) -> bool:

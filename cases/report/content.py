@@ -128,11 +128,6 @@ class Report:
         return f"report-{self.case.number}-{self.version}-{self.digest[:8]}.pdf"
 
 
-def decisive(history: Sequence[Read]) -> Read:
-    """The read that a report concludes with: the lead's who settled a disagreement, else the newest."""
-    return labels.arbitration(history) or history[-1]
-
-
 def of(case: Case, version: int | None = None) -> Report:
     """The report of `case` (from cases/access.py with `opinions.with_photos`); `version` counts from 1, the newest is
     the one that stands.
@@ -177,7 +172,7 @@ def _versions(case: Case, history: Sequence[Event]) -> list[int]:
 
 def _written(case: Case, history: list[Event], ends: list[int], version: int) -> Report:
     known = history[: ends[version - 1]]
-    concluded = decisive([event for event in known if isinstance(event, Read)])
+    concluded = labels.decisive([event for event in known if isinstance(event, Read)])
     outcomes = [event for event in known if isinstance(event, OutcomeVersion)]
     patient, lesion = case.lesion.patient, case.lesion
     photos: list[LesionImage] = case.photos  # type: ignore[attr-defined]  # set by opinions.with_photos
@@ -188,7 +183,7 @@ def _written(case: Case, history: list[Event], ends: list[int], version: int) ->
         signed_at=_when(known[-1]),
         clinic=case.clinic.name,
         title=_("Report of a skin lesion"),
-        notice=_notice(history, ends, version),
+        notice=_notice(case, history, ends, version),
         patient=_facts(
             (_("Patient"), str(patient)),
             (_("Born"), _born(patient.birth_date, patient.age_on(timezone.localdate(case.created_at)))),
@@ -339,13 +334,17 @@ def _said(read: Read) -> str:
     return f"{read.get_kind_display()}, {said}{before}{comment}"
 
 
-def _notice(history: Sequence[Event], ends: Sequence[int], version: int) -> str:
+def _notice(case: Case, history: Sequence[Event], ends: Sequence[int], version: int) -> str:
     """Whether this version stands, where there are several."""
     newest = len(ends)
     if newest == 1:
         return ""
     if version == newest:
-        return _("Amended: version %(version)s replaces what was reported before.") % {"version": version}
+        words = _("Amended: version %(version)s replaces what was reported before.") % {"version": version}
+        if case.questioned_at is None:
+            return words
+        doubt = _("In question since %(moment)s: another doctor is to confirm or settle what was signed last.")
+        return f"{words} {doubt % {'moment': _moment(case.questioned_at)}}"
     amended = history[ends[version] - 1]
     return _("Superseded: this is version %(version)s of %(newest)s. It was amended %(moment)s by %(reader)s.") % {
         "version": version,

@@ -19,6 +19,7 @@ from cases.errors import Conflict, Refused
 from cases.models import Case, CaseState, Delivery, NotificationKind, Outcome, Read, ReadKind, ReportDelivery
 from cases.notifications import telling
 from cases.prediction import opinions
+from cases.reading import labels
 from cases.report import content
 
 # A clinic that never marks anything would else have every case that it ever signed on its list.
@@ -88,7 +89,7 @@ def _row(case: Case, signed: Sequence[Read]) -> Row:
     at, by = newest.signed_at, newest.reader
     if outcome and outcome.recorded_at > at:
         at, by = outcome.recorded_at, outcome.recorded_by
-    return Row(case, at, by, content.decisive(signed))
+    return Row(case, at, by, labels.decisive(signed))
 
 
 def of(case: Case) -> QuerySet[ReportDelivery]:

@@ -13,6 +13,7 @@ from accounts.roles import Capability
 from cases.errors import Refused
 from cases.forms.clinic import PolicyForm
 from cases.prediction import switch
+from cases.reading import second_reads
 from cases.views.doors import signed_in_person
 from cases.views.said import saved
 
@@ -26,7 +27,11 @@ def policy(request: HttpRequest) -> HttpResponse:
         form.save()
         saved(request)
         return redirect("clinic_policy")
-    context = {"form": form, "clinic": clinic}
+    context = {
+        "form": form,
+        "clinic": clinic,
+        "nobody_settles": second_reads.are_wanted(clinic) and not second_reads.arbiters(clinic).exists(),
+    }
     return render(request, "cases/clinic/policy.html", context, status=422 if form.errors else 200)
 
 

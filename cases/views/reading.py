@@ -15,6 +15,7 @@ from cases.forms.photo_requests import PhotoRequestForm
 from cases.forms.reads import ReadForm
 from cases.models import Case, CaseState, Read, ReadKind, ReadStage
 from cases.prediction import opinions
+from cases.reading import reads
 from cases.reading import second_reads as doubles
 from cases.reading.case_file import CaseFile
 
@@ -24,7 +25,7 @@ class History:
     """The reads of a case as a person may see them, the newest first."""
 
     entries: list[tuple[Read, str]] = field(default_factory=list)  # a read, and the condition that the AI put first
-    hidden: int = 0  # reads that this person sees when they have signed their own
+    hidden: int = 0  # reads that this person sees when they have signed their own for good
     unnamed: bool = False
     newest: Read | None = None
 
@@ -32,10 +33,13 @@ class History:
 def history(person: User, file: CaseFile, names: dict[str, str]) -> History:
     found = file.reads
     newest = found[-1] if found else None
-    if found and file.reads_are_hidden:
-        return History(hidden=len(found), newest=newest)
-    entries = [(read, _ai_condition(read, names)) for read in reversed(found)]
-    return History(entries, unnamed=blinding.hides_names(person, file.case, found), newest=newest)
+    shown = [read for read in found if read.reader_id == person.pk] if file.reads_are_hidden else found
+    return History(
+        entries=[(read, _ai_condition(read, names)) for read in reversed(shown)],
+        hidden=len(found) - len(shown),
+        unnamed=blinding.hides_names(person, file.case, found),
+        newest=newest,
+    )
 
 
 def context(
@@ -55,6 +59,7 @@ def context(
         # Before the first opinion the form commits; what is hidden is shown then.
         "commits_first": card.state == "hidden",
         "waits_for_other": waits_for_other,
+        "settles_question": reads.may_settle_question(case, reader, file.reads),
         "second_read_reason": _second_read_reason(case, card, shown),
         "reservation": file.reservation if case.state == CaseState.WAITING else None,
         "quick_picks": file.conditions.quick_picks,
@@ -100,7 +105,7 @@ def _may_read_now(case: Case, reader: User, own: bool) -> bool:
     if case.read_stage == ReadStage.ARBITRATION:
         if not can(reader, case.clinic_id, Capability.ARBITRATE):
             return False
-        return not own or doubles.is_only_arbiter(case.clinic, reader)
+        return not own or doubles.is_left_to_its_readers(case)
     return not own and not doubles.is_closed_to(reader, case)
 
 

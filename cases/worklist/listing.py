@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Clinic, User
 from cases import blinding, spans
 from cases.access import Person, cases
-from cases.models import Answer, Case, LesionImage, Read, Reservation
+from cases.models import Answer, Case, CaseState, LesionImage, Read, Reservation
 from cases.prediction import opinions
 from cases.worklist import counts, targets
 from cases.worklist.filters import Filters, Sort, Tab
@@ -40,7 +40,7 @@ class Row:
     case: Case
     card: opinions.Card
     photo: LesionImage | None
-    conclusion: str  # the last signed condition, or what the biopsy found
+    conclusion: str  # what it was signed as, or what the biopsy found
 
     @property
     def reason(self) -> str:
@@ -149,8 +149,8 @@ def with_what_a_row_shows(person: Person, found: QuerySet[Case]) -> QuerySet[Cas
 
 def with_conclusion(found: QuerySet[Case]) -> QuerySet[Case]:
     """`found` with what `conclusion` needs; no query more."""
-    newest = Read.objects.filter(case=OuterRef("pk")).order_by("-signed_at", "-id").values("condition__name")[:1]
-    return found.select_related("outcome__condition").annotate(newest_condition=Subquery(newest))
+    decisive = Read.objects.decisive_first().filter(case=OuterRef("pk")).values("condition__name")[:1]
+    return found.select_related("outcome__condition").annotate(concluded=Subquery(decisive))
 
 
 def rows(found: Iterable[Case], names: dict[str, str]) -> list[Row]:
@@ -160,8 +160,8 @@ def rows(found: Iterable[Case], names: dict[str, str]) -> list[Row]:
 
 def _row(case: Any, names: dict[str, str]) -> Row:
     card = opinions.card(case, names, hidden=case.ai_is_hidden)
-    # Reads of a case that is still being read are for its own page, where it is known who may see them.
-    known = "" if case.is_open else conclusion(case)
+    # Reads of a case that may still be read are for its own page, where it is known who may see them.
+    known = conclusion(case) if case.state == CaseState.SIGNED else ""
     return Row(case, card, card.chosen.image if card.chosen else None, known)
 
 
@@ -172,11 +172,11 @@ def held(case: Case) -> Reservation | None:
 
 
 def conclusion(case: Any) -> str:
-    """What is known of a signed case by now: what the biopsy found, else the last read; needs `with_conclusion`."""
+    """What is known of a signed case by now: what the biopsy found, else what it concluded; needs `with_conclusion`."""
     outcome = getattr(case, "outcome", None)
     if outcome:
         return _("Biopsy: %(condition)s") % {"condition": outcome.condition}
-    return case.newest_condition or ""
+    return case.concluded or ""
 
 
 @dataclass(frozen=True)

@@ -9,31 +9,34 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import Clinic, User
+from cases import access
 from cases.figures import drift
 from cases.figures.evidence import photos_asked
 from cases.figures.scope import Scope
-from cases.models import CaseState
+from cases.models import Case, CaseState
 from cases.worklist import second_looks, targets
 from inference.models import ModelState, ModelVersion
-from skinclinic.start.card import Card, Fact, Part, capped
+from skinclinic.start.card import Card, Fact, Link, Part, about, capped
 from training import access as training_access
 from training.models import PENDING
 
 # The newest photos of four weeks: enough to notice a shift, and read in milliseconds.
 DRIFT_DAYS, DRIFT_PHOTOS = 28, 1000
+MOST_LINKS = 4
 
 
 def counted(person: User, clinic: Clinic) -> dict[str, QuerySet]:
     return {
         "overdue": targets.overdue(clinic),
         "flagged": second_looks.to_look_at(person, clinic),
+        "questioned": questioned(person, clinic),
         "candidates": ModelVersion.objects.filter(state=ModelState.CANDIDATE),
         "trainings": training_access.runs(person).filter(state__in=PENDING),
     }
 
 
 def part(person: User, clinic: Clinic, found: dict[str, int]) -> Part:
-    """Two queries at most, and one where the AI is stopped."""
+    """Two queries at most, and one more each where the AI is stopped and where a signed case is in question."""
     drift_card, drift_fact = _drift(person, clinic)
     return Part(
         key="leading",
@@ -43,6 +46,7 @@ def part(person: User, clinic: Clinic, found: dict[str, int]) -> Part:
             for card in (
                 ai_stopped(clinic),
                 overdue(found["overdue"]),
+                _questioned(person, clinic, found["questioned"]),
                 _flagged(found["flagged"]),
                 _candidates(found["candidates"]),
                 drift_card,
@@ -85,6 +89,31 @@ def overdue(number: int) -> Card | None:
         url=f"{reverse('worklist')}?tab={CaseState.WAITING}",
         action=_("Show the cases"),
         tone="urgent",
+    )
+
+
+def questioned(person: User, clinic: Clinic) -> QuerySet[Case]:
+    """The signed cases that are in question, the longest first."""
+    return access.cases(person).filter(clinic=clinic, questioned_at__isnull=False).order_by("questioned_at", "id")
+
+
+def _questioned(person: User, clinic: Clinic, number: int) -> Card | None:
+    if not number:
+        return None
+    first = questioned(person, clinic).select_related("lesion__patient")[:MOST_LINKS]
+    links = tuple(Link(about(case), reverse("case_detail", args=[case.id])) for case in first)
+    if not links:
+        return None  # somebody settled the last one between the two questions
+    return Card(
+        key="questioned",
+        icon="scale",
+        number=capped(number),
+        title=ngettext("signed case in question", "signed cases in question", number),
+        text=_("A read that came after the report contradicts it, or nobody has confirmed it. A lead settles it."),
+        url=links[0].url,
+        action=_("Settle the first one"),
+        tone="urgent",
+        links=links,
     )
 
 

@@ -11,8 +11,9 @@ from django.utils.translation import ngettext
 
 from accounts import access as accounts_access
 from accounts.models import ApiToken, Clinic, User
-from cases import spans
-from cases.models import MailState, Notification
+from cases import access, spans
+from cases.models import CaseState, MailState, Notification, ReadStage
+from cases.reading import second_reads
 from cases.worklist import targets, today
 from cases.worklist.today import Today
 from skinclinic import health
@@ -26,6 +27,10 @@ FAILED_LATELY = timedelta(days=7)
 def counted(person: User, clinic: Clinic) -> dict[str, QuerySet]:
     return {
         "overdue": targets.overdue(clinic),
+        "arbiters": second_reads.arbiters(clinic),
+        "unsettled": access.cases(person).filter(
+            clinic=clinic, state=CaseState.WAITING, read_stage=ReadStage.ARBITRATION
+        ),
         "mails": Notification.objects.filter(
             clinic=clinic, mail_state=MailState.FAILED, due_at__gte=timezone.now() - FAILED_LATELY
         ),
@@ -56,7 +61,14 @@ def part(person: User, clinic: Clinic | None, found: dict[str, int]) -> Part:
     state = today.figures(person)
     troubles = [_worker(state), _queue(state), _failed(state), _model(state), _disk()]
     of_clinic = (
-        [leading.ai_stopped(clinic), leading.overdue(found["overdue"]), _mails(found["mails"])] if clinic else []
+        [
+            leading.ai_stopped(clinic),
+            _nobody_settles(clinic, found["arbiters"], found["unsettled"]),
+            leading.overdue(found["overdue"]),
+            _mails(found["mails"]),
+        ]
+        if clinic
+        else []
     )
     people = [_roleless(found["roleless"]), _never(found["never"]), _tokens(found["tokens"])]
     return Part(
@@ -161,6 +173,27 @@ def _disk() -> Card | None:
         url=reverse("admin:index"),
         action=_("Open the admin pages"),
         tone="urgent",
+    )
+
+
+def _nobody_settles(clinic: Clinic, arbiters: int, unsettled: int) -> Card | None:
+    if arbiters or not (unsettled or second_reads.are_wanted(clinic)):
+        return None
+    return Card(
+        key="arbiters",
+        icon="scale",
+        title=_("Nobody settles what readers disagree on"),
+        text=ngettext(
+            "The clinic has no lead: %(number)s case waits for one.",
+            "The clinic has no lead: %(number)s cases wait for one.",
+            unsettled,
+        )
+        % {"number": capped(unsettled)}
+        if unsettled
+        else _("Some cases are read by two here, and there is no lead for those on which the two disagree."),
+        url=reverse("admin:accounts_user_changelist"),
+        action=_("Make somebody a lead"),
+        tone="urgent" if unsettled else "soon",
     )
 
 

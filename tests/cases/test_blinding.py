@@ -482,6 +482,10 @@ def test_no_door_names_the_readers_to_the_lead_who_settles(db, sign_in, withdraw
         assert [read["id"] for read in by_reader] == ([str(last.id)] if named else [])
     for person, named in ((cast.lead, False), (cast.admin, True)):
         client = sign_in(person)
+        workload = client.get(reverse("figures")).content.decode()
+        assert ("Second Reader" in workload) is named
+        behind = client.get(reverse("figure_cases", args=["workload"]), {"at": str(other.id)}).content.decode()
+        assert (case.reference in behind) is named
         pages = [
             client.get(reverse("admin:cases_read_changelist")),
             client.get(reverse("admin:cases_read_change", args=[last.pk])),

@@ -211,6 +211,31 @@ class TestReading:
         later()
         assert told(alma.staff) == []
 
+    def test_what_a_signature_settled_is_news_again_when_it_is_undone(self, alma):
+        case = waiting_case(alma, requested_urgency=Urgency.URGENT)
+        telling.notify(KIND.OVERDUE, case=case)
+        inbox.mark_read(inbox.listed(alma.doctor))
+        mails = Notification.objects.filter(mail_state=MailState.QUEUED)
+        queued = mails.exclude(person=alma.doctor).count()
+        read = sign(case, alma.doctor)
+        assert (inbox.unread(alma.lead), mails.count()) == (0, 0)
+        reads.take_back(read.id, alma.doctor)
+        # But for whoever had read it before.
+        assert (inbox.unread(alma.doctor), inbox.unread(alma.lead)) == (0, 2)
+        assert mails.count() == queued
+        assert notification_mail.sweep() == queued > 0
+
+    def test_a_disagreement_that_a_lead_settled_is_news_again_when_it_is_undone(self, alma, later):
+        alma.clinic.second_read_all = True
+        alma.clinic.save()
+        case, lead = waiting_case(alma), make_person(alma.clinic, "lead")
+        sign(case, alma.doctor, code="NEV")
+        sign(case, make_person(alma.clinic, "doctor"), code="MEL")
+        reads.take_back(sign(case, alma.lead, code="MEL").id, alma.lead)
+        later()
+        assert inbox.unread(lead) == inbox.unread(alma.lead) == 1
+        assert notification_mail.sweep() == 2
+
     def test_a_disagreement_is_for_a_lead_who_has_not_read_the_case(self, alma, later):
         alma.clinic.second_read_all = True
         alma.clinic.save()

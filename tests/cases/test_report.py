@@ -144,6 +144,28 @@ class TestContent:
         assert alma.lead.name in later.conclusion.facts[-1].text
         assert DOCTOR in later.amendments[0].text
 
+    def test_who_reads_a_signed_case_besides_overrules_nobody(self, alma, case, sign_in):
+        """One doctor more, a trainee even, would send home whom two have called for a biopsy."""
+        alma.clinic.second_read_all = True
+        alma.clinic.save()
+        sign(case, alma.doctor, "MEL", "biopsy")
+        second = make_person(alma.clinic, "doctor")
+        sign(case, second, "MEL", "biopsy")
+        sign(case, make_person(alma.clinic, "doctor"), "NEV", "discharge")
+        made = content.of(loaded(case))
+        assert made.newest_version == 2
+        assert made.conclusion.facts[0].text.startswith("Melanoma")
+        assert made.amendments[0].text.startswith("Additional read, ")
+        row = deliveries.rows(deliveries.ready(alma.staff, alma.clinic))[0]
+        assert row.conclusion.condition_id == "MEL"
+        listed = sign_in(alma.lead).get("/worklist/?tab=signed").content.decode()
+        assert "Melanoma" in listed
+        assert "nevus" not in listed
+        # One of its own readers replaces what they said themselves.
+        sign(case, second, "BCC", "biopsy")
+        assert content.of(loaded(case)).conclusion.facts[0].text.startswith("Basal cell carcinoma")
+        assert "Basal cell carcinoma" in sign_in(alma.lead).get("/worklist/?tab=signed").content.decode()
+
     def test_many_photos_and_a_long_comment_go_over_pages_and_a_missing_file_leaves_its_frame(self, alma, case):
         for _number in range(6):
             make_image(case)  # rows without files

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from html import unescape
 from uuid import uuid4
 
 import pytest
@@ -65,6 +66,11 @@ def sign(case, reader, code="NEV", *, kind=None, **fields):
     return read
 
 
+def after_the_undo(monkeypatch) -> None:
+    later = timezone.now() + reads.UNDO_LASTS + timedelta(seconds=1)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+
+
 def test_two_who_agree_sign_the_case(double):
     case = waiting_case(double)
     sign(case, double.doctor, kind=ReadKind.FIRST)
@@ -120,15 +126,51 @@ def test_one_of_several_leads_does_not_settle_their_own_disagreement(double):
     assert case.state == CaseState.WAITING
 
 
-def test_the_second_reader_is_blind_to_the_first_and_the_lead_sees_both_unnamed(double):
+def test_two_leads_who_disagree_are_left_to_settle_it_where_there_is_no_third(double, sign_in):
+    second_lead = make_person(double.clinic, Role.LEAD)
+    case = waiting_case(double)
+    sign(case, double.lead, "NEV")
+    sign(case, second_lead, "MEL")
+    for lead in (double.lead, second_lead):
+        assert next_case.readable_cases(lead, double.clinic).get() == case
+    assert not next_case.readable_cases(double.doctor, double.clinic).exists()
+    page = sign_in(double.lead).get(reverse("case_detail", args=[case.id])).content.decode()
+    assert "It waits for a second reader" not in page
+    third = make_person(double.clinic, Role.LEAD)
+    assert not next_case.readable_cases(double.lead, double.clinic).exists()
+    assert next_case.readable_cases(third, double.clinic).get() == case
+    Membership.objects.filter(user=third).delete()
+    sign(case, double.lead, "NEV", kind=ReadKind.ARBITRATION)
+    assert case.state == CaseState.SIGNED
+
+
+def test_a_clinic_without_a_lead_is_told_that_nobody_settles_a_disagreement(double, sign_in):
+    client, words = sign_in(double.admin), "Nobody settles what readers disagree on"
+    policy = reverse("clinic_policy")
+    assert words not in client.get("/").content.decode()
+    assert "Nobody here has the role of a lead" not in client.get(policy).content.decode()
+    Membership.objects.filter(user=double.lead).delete()
+    assert words in client.get("/").content.decode()
+    assert "Nobody here has the role of a lead" in client.get(policy).content.decode()
+    case = waiting_case(double)
+    sign(case, double.doctor, "NEV")
+    sign(case, double.other, "MEL")
+    Clinic.objects.update(second_read_all=False, second_read_trainee=False)
+    assert "no lead: 1 case waits for one." in client.get("/").content.decode()
+    assert "Nobody here has the role of a lead" not in client.get(policy).content.decode()
+
+
+def test_the_second_reader_is_blind_to_the_first_and_the_lead_sees_both_unnamed(double, monkeypatch):
     case = waiting_case(double)
     first = sign(case, double.doctor, "NEV")
     assert first not in access.reads(double.other)
     assert first in access.reads(double.doctor)
     assert first in access.reads(double.staff)  # who cannot sign decides nothing, and may have to act on it
-    sign(case, double.other, "MEL")
-    assert first in access.reads(double.other)
+    second = sign(case, double.other, "MEL")
+    assert [second] == list(access.reads(double.other))  # as long as it can be undone
     assert first in access.reads(double.lead)
+    after_the_undo(monkeypatch)
+    assert first in access.reads(double.other)
     assert blinding.hides_names(double.lead, case, case.reads.all())
     assert not blinding.hides_names(double.doctor, case, case.reads.all())
     sign(case, double.lead, "MEL")
@@ -275,6 +317,148 @@ def test_what_another_read_while_the_opinion_was_to_come_is_not_asked_again(comp
     assert case.read_stage == ReadStage.ARBITRATION
 
 
+# --- Signed cases in question -----------------------------------------------------------------------------------
+
+
+def asked_about(case) -> set:
+    """Who is told that the signed case is in question, in the app."""
+    told = Notification.objects.filter(case=case, kind=NotificationKind.IN_QUESTION, read_at=None)
+    return {each.person for each in told}
+
+
+@pytest.mark.parametrize(
+    ("policy", "changed"),
+    [
+        ({"second_read_ai_differs": True}, {"code": "SEK"}),
+        ({"second_read_unsure": True}, {"certainty": "possible"}),
+        ({"second_read_urgent": True}, {"management": "urgent_referral"}),
+        ({"second_read_trainee": True}, {"code": "MEL"}),
+    ],
+)
+def test_a_correction_does_not_escape_the_clinics_policy(db, policy, changed):
+    """Signed as the policy had nothing against it, and corrected to what it asks a second reader about."""
+    cast = make_clinic("Late", **policy)
+    case = waiting_case(cast)
+    opinion_on(case)  # says nevus
+    sign(case, cast.doctor)
+    if "second_read_urgent" in policy:
+        Case.objects.update(urgency=Urgency.URGENT)
+    Membership.objects.filter(user=cast.doctor).update(is_trainee="second_read_trainee" in policy)
+    corrected = sign(case, cast.doctor, kind=ReadKind.CORRECTION, **changed)
+    # It stays signed: what was delivered does not vanish, and the amended report is there at once.
+    assert (case.state, case.questioned_at) == (CaseState.SIGNED, corrected.signed_at)
+    assert asked_about(case) == {cast.lead}
+    assert case.second_read_reason
+    sign(case, cast.lead, "MEL", kind=ReadKind.ARBITRATION)
+    assert (case.state, case.questioned_at, asked_about(case)) == (CaseState.SIGNED, None, set())
+
+
+def test_a_correction_that_changes_the_comment_alone_asks_nobody(compared):
+    case = waiting_case(compared)
+    opinion_on(case)
+    sign(case, compared.doctor)
+    Clinic.objects.update(second_read_all=True)
+    sign(case, compared.doctor, comment="pearly", kind=ReadKind.CORRECTION)
+    assert case.questioned_at is None
+
+
+def test_another_doctor_who_agrees_with_the_correction_ends_the_question(compared):
+    case, another = waiting_case(compared), make_person(compared.clinic, Role.DOCTOR)
+    trainee = make_person(compared.clinic, Role.DOCTOR)
+    Membership.objects.filter(user=trainee).update(is_trainee=True)
+    opinion_on(case)
+    sign(case, compared.doctor)
+    sign(case, compared.doctor, "SEK")
+    sign(case, trainee, "SEK", kind=ReadKind.ADDITIONAL)
+    assert case.questioned_at
+    sign(case, another, "SEK", kind=ReadKind.ADDITIONAL)
+    assert (case.questioned_at, asked_about(case)) == (None, set())
+
+
+def test_a_correction_that_breaks_an_agreement_is_for_a_lead(double, sign_in):
+    case = waiting_case(double)
+    sign(case, double.doctor, "MEL")
+    sign(case, double.other, "MEL")
+    sign(case, double.doctor, "NEV", management="discharge", kind=ReadKind.CORRECTION)
+    assert (case.state, bool(case.questioned_at)) == (CaseState.SIGNED, True)
+    assert asked_about(case) == {double.lead, double.other}
+    address, report = reverse("case_detail", args=[case.id]), reverse("report_page", args=[case.id])
+    assert "In question since" in sign_in(double.staff).get(report).content.decode()
+    assert "A lead's read settles it" in unescape(sign_in(double.other).get(address).content.decode())
+    client = sign_in(double.lead)
+    start = client.get("/").content.decode()
+    assert "signed case in question" in start
+    assert address in start
+    page = client.get(address).content.decode()
+    assert "Sign, and settle it" in page
+    assert "Your read settles it" in page
+    sign(case, double.lead, "MEL", kind=ReadKind.ARBITRATION)
+    assert case.questioned_at is None
+    assert "In question since" not in sign_in(double.staff).get(report).content.decode()
+    assert "signed case in question" not in sign_in(double.lead).get("/").content.decode()
+    # The lead's word stands, and one of the two who thinks otherwise afterwards asks a lead again.
+    sign(case, double.doctor, "BCC", kind=ReadKind.CORRECTION)
+    assert case.questioned_at
+
+
+def test_the_two_who_agree_again_end_the_question(double):
+    case = waiting_case(double)
+    sign(case, double.doctor, "MEL")
+    sign(case, double.other, "MEL")
+    sign(case, double.doctor, "BCC")
+    sign(case, double.other, "BCC", kind=ReadKind.CORRECTION)
+    assert (case.questioned_at, asked_about(case)) == (None, set())
+
+
+@pytest.mark.parametrize(
+    ("remark", "asks"),
+    [
+        ({"code": "NEV"}, True),
+        ({"code": "MEL", "management": "discharge"}, True),
+        ({"code": "MEL", "management": "urgent_referral"}, True),
+        ({"code": "MEL", "management": "biopsy"}, False),
+    ],
+)
+def test_what_another_reader_remarks_is_told_where_it_disagrees_or_is_more_urgent(double, remark, asks):
+    case, another = waiting_case(double), make_person(double.clinic, Role.DOCTOR)
+    sign(case, double.doctor, "MEL")
+    sign(case, double.other, "MEL")
+    read = sign(case, another, kind=ReadKind.ADDITIONAL, **remark)
+    assert asked_about(case) == ({double.lead, double.doctor, double.other} if asks else set())
+    assert bool(case.questioned_at) is asks
+    reads.take_back(read.id, another)
+    case.refresh_from_db()
+    assert (case.state, case.questioned_at, asked_about(case)) == (CaseState.SIGNED, None, set())
+
+
+def test_an_undone_settlement_leaves_the_case_signed_and_in_question(double):
+    case = waiting_case(double)
+    sign(case, double.doctor, "MEL")
+    second = sign(case, double.other, "MEL")
+    corrected = sign(case, double.doctor, "NEV")
+    settled = sign(case, double.lead, "MEL", kind=ReadKind.ARBITRATION)
+    reads.take_back(settled.id, double.lead)
+    case.refresh_from_db()
+    assert (case.state, case.signed_at, case.read_stage) == (CaseState.SIGNED, second.signed_at, ReadStage.SECOND)
+    assert case.questioned_at == corrected.signed_at
+    assert asked_about(case) == {double.lead, double.other}
+
+
+def test_the_only_lead_settles_what_they_put_in_question_but_not_alone(double):
+    case = waiting_case(double)
+    sign(case, double.lead, "MEL")
+    sign(case, double.other, "MEL")
+    sign(case, double.lead, "NEV", kind=ReadKind.CORRECTION)
+    sign(case, double.lead, "NEV", kind=ReadKind.ARBITRATION)
+    Clinic.objects.update(second_read_all=False)
+    alone = waiting_case(double)
+    sign(alone, double.lead, "MEL")
+    Clinic.objects.update(second_read_unsure=True)
+    sign(alone, double.lead, "NEV", certainty="possible", kind=ReadKind.CORRECTION)
+    sign(alone, double.lead, "MEL", certainty="possible", kind=ReadKind.CORRECTION)
+    assert alone.questioned_at
+
+
 # --- Trainees -------------------------------------------------------------------------------------------------
 
 
@@ -342,6 +526,42 @@ def test_undo_comes_too_late(alma, monkeypatch):
     monkeypatch.setattr(reads.timezone, "now", lambda: later)
     with pytest.raises(Refused, match="too late"):
         reads.take_back(read.id, alma.doctor)
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_undo_does_not_show_the_first_read_to_the_second_reader(double, sign_in, monkeypatch, agrees):
+    """Who has seen it and signs once more would count as blind."""
+    case = waiting_case(double)
+    first = sign(case, double.doctor, "BCC", comment="FIRST SAYS")
+    second = sign(case, double.other, "BCC" if agrees else "MEL", comment="SECOND SAYS")
+    assert case.state == (CaseState.SIGNED if agrees else CaseState.WAITING)
+    client = sign_in(double.other)
+
+    def said() -> str:
+        pages = [reverse("case_detail", args=[case.id]), reverse("report_page", args=[case.id])]
+        pages += [reverse("worklist") + f"?tab={case.state}", f"/api/v1/reads/?case={case.id}"]
+        return " ".join(client.get(page).content.decode() for page in pages)
+
+    assert "SECOND SAYS" in said()
+    assert "FIRST SAYS" not in said()
+    assert "while you can still undo yours" in said()
+    assert client.get(f"/api/v1/reads/{first.id}/").status_code == 404
+    assert first in access.reads(double.lead)
+    if agrees:
+        # Nor is it told afterwards what the two of them have in common.
+        reads.take_back(second.id, double.other)
+        assert "FIRST SAYS" not in said()
+        again = sign(case, double.other, "MEL", kind=ReadKind.SECOND)
+        assert again in access.reads(double.other)
+    after_the_undo(monkeypatch)
+    assert "FIRST SAYS" in said()
+
+
+def test_the_list_of_withdrawn_cases_does_not_tell_the_first_read(double, sign_in):
+    case = waiting_case(double)
+    sign(case, double.doctor, "BCC")
+    lifecycle.withdraw(case.id, "wrong lesion")
+    assert "Basal cell carcinoma" not in sign_in(double.other).get("/worklist/?tab=withdrawn").content.decode()
 
 
 def test_undo_is_the_readers_own_and_ends_when_another_has_read(double):
