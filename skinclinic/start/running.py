@@ -13,7 +13,7 @@ from accounts import access as accounts_access
 from accounts.models import ApiToken, Clinic, User
 from cases import spans
 from cases.models import MailState, Notification
-from cases.worklist import targets, today
+from cases.worklist import today
 from cases.worklist.today import Today
 from skinclinic import health
 from skinclinic.start import leading
@@ -25,7 +25,7 @@ FAILED_LATELY = timedelta(days=7)
 
 def counted(person: User, clinic: Clinic) -> dict[str, QuerySet]:
     return {
-        "overdue": targets.overdue(clinic),
+        **leading.late(clinic),
         "mails": Notification.objects.filter(
             clinic=clinic, mail_state=MailState.FAILED, due_at__gte=timezone.now() - FAILED_LATELY
         ),
@@ -55,9 +55,7 @@ def part(person: User, clinic: Clinic | None, found: dict[str, int]) -> Part:
     """Three queries at most, and one where the AI is stopped."""
     state = today.figures(person)
     troubles = [_worker(state), _queue(state), _failed(state), _model(state), _disk()]
-    of_clinic = (
-        [leading.ai_stopped(clinic), leading.overdue(found["overdue"]), _mails(found["mails"])] if clinic else []
-    )
+    of_clinic = [leading.ai_stopped(clinic), leading.overdue(found), _mails(found["mails"])] if clinic else []
     people = [_roleless(found["roleless"]), _never(found["never"]), _tokens(found["tokens"])]
     return Part(
         key="running",
