@@ -41,7 +41,7 @@ def with_ai(scope: Scope) -> Figure:
     pairs: dict[UUID | None, list[Pair]] = defaultdict(list)
     names: dict[UUID | None, str] = {None: _("All readers")}
     for case in scope.evidence:
-        for opinion in case.opinions if case.ai else ():
+        for opinion in case.independent if case.ai else ():
             names[opinion.reader_id] = opinion.reader
             for whose in (None, opinion.reader_id):
                 pairs[whose].append((case.id, case.patient, opinion.unaided_code, case.ai.code))  # type: ignore[union-attr]
@@ -68,20 +68,20 @@ def with_ai(scope: Scope) -> Figure:
         chart=Chart("points", [estimates(_("Kappa"), [figure[0] for figure in figures])]),
         note=_(
             "1 is full agreement, 0 what chance alone would give. What a reader thought before the AI was shown "
-            "counts, where it is known; otherwise the first read. The names of rows lead to the cases on "
-            "which they differ."
+            "counts, where it is known; otherwise what they signed. First and second reads only: who settles or adds "
+            "to a case has seen what was said. The names of rows lead to the cases on which they differ."
         ),
     )
 
 
 def between_readers(scope: Scope) -> Figure:
-    """Two readers who read the same cases."""
+    """Two readers who read the same cases, neither knowing what the other said."""
     pairs: dict[tuple[UUID, UUID], list[Pair]] = defaultdict(list)
     names: dict[UUID, str] = {}
     for case in scope.evidence:
-        for one, other in combinations(sorted(case.opinions, key=lambda opinion: opinion.reader_id), 2):
+        for one, other in combinations(sorted(case.independent, key=lambda opinion: opinion.reader_id), 2):
             names |= {one.reader_id: one.reader, other.reader_id: other.reader}
-            pairs[one.reader_id, other.reader_id].append((case.id, case.patient, one.code, other.code))
+            pairs[one.reader_id, other.reader_id].append((case.id, case.patient, one.unaided_code, other.unaided_code))
     order = sorted(pairs, key=lambda both: -len(pairs[both]))
     figures = [_agreement(pairs[both]) for both in order]
     return Figure(
@@ -101,7 +101,11 @@ def between_readers(scope: Scope) -> Figure:
             for both, (beyond_chance, same) in zip(order, figures, strict=True)
         ),
         chart=Chart("points", [estimates(_("Kappa"), [figure[0] for figure in figures])]),
-        note=_("The names of rows lead to the cases on which both differ."),
+        note=_(
+            "First and second reads only: who settles or adds to a case has seen what was said. What a reader thought "
+            "before the AI was shown counts, where it is known. The names of rows lead to the cases on "
+            "which both differ."
+        ),
     )
 
 

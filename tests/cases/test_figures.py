@@ -169,6 +169,26 @@ def test_agreement_beyond_chance_and_who_differs(alma):
     assert len(behind(scope, matrix, "NEV_MEL")) + len(behind(scope, matrix, "MEL_MEL")) == 10
 
 
+def test_agreement_is_measured_on_reads_that_knew_of_no_other(alma):
+    """Who settles has read both, who adds has read the report; and what the AI made of a reader is no agreement."""
+    other = make_person(alma.clinic, "doctor")
+    late = {"certainty": "certain", "management": "discharge", "ai_visible": True, "signed_at": timezone.now()}
+    case = judged(alma, "MEL", (alma.doctor, "MEL"))
+    Read.objects.create(case=case, reader=other, kind="second", condition_id="NEV", **late)
+    Read.objects.create(case=case, reader=alma.lead, kind="arbitration", condition_id="MEL", **late)
+    Read.objects.create(case=case, reader=alma.admin, kind="additional", condition_id="MEL", **late)
+    between = agreement.between_readers(scope_of(alma))
+    assert [row.values[1:] for row in between.rows] == [(Share(0, 1), 1)]
+    with_ai = {row.key for row in agreement.with_ai(scope_of(alma)).rows}
+    assert with_ai == {"all", str(alma.doctor.id), str(other.id)}
+    assert all("seen" in figure.note for figure in (between, agreement.with_ai(scope_of(alma))))
+    # Both thought of a nevus; the AI made one of them say melanoma.
+    judged(alma, "MEL", (alma.doctor, "MEL"), first="NEV")
+    moved = Case.objects.latest("created_at")
+    Read.objects.create(case=moved, reader=other, kind="second", condition_id="NEV", **late)
+    assert [row.values[1:] for row in agreement.between_readers(scope_of(alma)).rows] == [(Share(1, 2), 2)]
+
+
 def test_a_case_that_took_long_keeps_what_was_said_first(alma):
     """Reads are looked for since the cases were logged, which may be long before the days that are shown."""
     other = make_person(alma.clinic, "doctor")
