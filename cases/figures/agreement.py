@@ -10,7 +10,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from cases.figures.evidence import Judged
-from cases.figures.figure import TOO_FEW, Chart, Estimate, Figure, Matrix, Row, estimates, ids, of_reads, shares
+from cases.figures.figure import (
+    TOO_FEW,
+    Behind,
+    Chart,
+    Estimate,
+    Figure,
+    Matrix,
+    Row,
+    Sides,
+    estimates,
+    ids,
+    of_reads,
+    shares,
+)
 from cases.figures.scope import Scope
 from cases.models import Condition, Fitzpatrick
 from inference.statistics import Share, kappa, kappa_interval
@@ -28,7 +41,7 @@ def with_ai(scope: Scope) -> Figure:
     pairs: dict[UUID | None, list[Pair]] = defaultdict(list)
     names: dict[UUID | None, str] = {None: _("All readers")}
     for case in scope.evidence:
-        for opinion in case.opinions if case.ai else ():
+        for opinion in case.independent if case.ai else ():
             names[opinion.reader_id] = opinion.reader
             for whose in (None, opinion.reader_id):
                 pairs[whose].append((case.id, case.patient, opinion.unaided_code, case.ai.code))  # type: ignore[union-attr]
@@ -48,25 +61,27 @@ def with_ai(scope: Scope) -> Figure:
                 names[reader],
                 (beyond_chance, same, same.n),
                 ids(pair[0] for pair in pairs[reader] if pair[2] != pair[3]),
+                _behind(pairs[reader]),
             )
             for reader, (beyond_chance, same) in zip(readers, figures, strict=True)
         ),
         chart=Chart("points", [estimates(_("Kappa"), [figure[0] for figure in figures])]),
         note=_(
             "1 is full agreement, 0 what chance alone would give. What a reader thought before the AI was shown "
-            "counts, where it is known; otherwise the first read. The rows lead to the cases on which they differ."
+            "counts, where it is known; otherwise what they signed. First and second reads only: who settles or adds "
+            "to a case has seen what was said. The names of rows lead to the cases on which they differ."
         ),
     )
 
 
 def between_readers(scope: Scope) -> Figure:
-    """Two readers who read the same cases."""
+    """Two readers who read the same cases, neither knowing what the other said."""
     pairs: dict[tuple[UUID, UUID], list[Pair]] = defaultdict(list)
     names: dict[UUID, str] = {}
     for case in scope.evidence:
-        for one, other in combinations(sorted(case.opinions, key=lambda opinion: opinion.reader_id), 2):
+        for one, other in combinations(sorted(case.independent, key=lambda opinion: opinion.reader_id), 2):
             names |= {one.reader_id: one.reader, other.reader_id: other.reader}
-            pairs[one.reader_id, other.reader_id].append((case.id, case.patient, one.code, other.code))
+            pairs[one.reader_id, other.reader_id].append((case.id, case.patient, one.unaided_code, other.unaided_code))
     order = sorted(pairs, key=lambda both: -len(pairs[both]))
     figures = [_agreement(pairs[both]) for both in order]
     return Figure(
@@ -81,11 +96,16 @@ def between_readers(scope: Scope) -> Figure:
                 f"{names[both[0]]}, {names[both[1]]}",
                 (beyond_chance, same, same.n),
                 ids(pair[0] for pair in pairs[both] if pair[2] != pair[3]),
+                _behind(pairs[both]),
             )
             for both, (beyond_chance, same) in zip(order, figures, strict=True)
         ),
         chart=Chart("points", [estimates(_("Kappa"), [figure[0] for figure in figures])]),
-        note=_("The rows lead to the cases on which both differ."),
+        note=_(
+            "First and second reads only: who settles or adds to a case has seen what was said. What a reader thought "
+            "before the AI was shown counts, where it is known. The names of rows lead to the cases on "
+            "which both differ."
+        ),
     )
 
 
@@ -115,7 +135,16 @@ def confusion(scope: Scope) -> Figure:
         n=len(judged),
         head=(_("Held to be"), *headings, _("AI the same")),
         rows=tuple(
-            Row(code, name, (*(len(cells[code, said]) for said in codes), share), ids(_of_line(cells, code)))
+            Row(
+                code,
+                name,
+                (*(len(cells[code, said]) for said in codes), share),
+                ids(_of_line(cells, code)),
+                (
+                    *(Behind.of(cells[code, said]) for said in codes),
+                    Sides(Behind.of(cells[code, code]), Behind.of(_of_line(cells, code))),
+                ),
+            )
             for code, name, share in zip(codes, headings, right, strict=True)
         ),
         matrix=Matrix(tuple(headings), lines),
@@ -161,7 +190,11 @@ def _by_group(scope: Scope, key: str, title: str, group: str, groups: list[tuple
         right = Share(len(judged) - len(wrong), len(judged))
         flagged = Share.of([case.ai.urgent for case in ill])  # type: ignore[union-attr]
         kept.append(right)
-        rows.append(Row(code, name, (right, flagged), ids(case.id for case in wrong)))
+        parts = (
+            Sides.of((case.id, case.ai.code == case.label.code) for case in judged),  # type: ignore[union-attr]
+            Sides.of((case.id, case.ai.urgent) for case in ill),  # type: ignore[union-attr]
+        )
+        rows.append(Row(code, name, (right, flagged), ids(case.id for case in wrong), parts))
     return Figure(
         key=key,
         title=title,
@@ -169,9 +202,17 @@ def _by_group(scope: Scope, key: str, title: str, group: str, groups: list[tuple
         head=(group, _("AI the same as the label"), _("Malignant ones flagged")),
         rows=tuple(rows),
         chart=Chart("points", [shares(_("AI the same as the label"), kept)], percent=True),
-        note=_("Fewer than %(few)s cases are too few to say. The rows lead to the cases in which the AI was wrong.")
+        note=_(
+            "Fewer than %(few)s cases are too few to say. The names of rows lead to the cases in which the AI was "
+            "wrong."
+        )
         % {"few": TOO_FEW},
     )
+
+
+def _behind(pairs: list[Pair]) -> tuple[None, Sides, Behind | None]:
+    """Of kappa, the share of the same condition, and their number."""
+    return None, Sides.of((pair[0], pair[2] == pair[3]) for pair in pairs), Behind.of(pair[0] for pair in pairs)
 
 
 def _agreement(pairs: list[Pair]) -> tuple[Estimate, Share]:

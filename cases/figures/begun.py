@@ -1,13 +1,14 @@
 """Who is at what just now: cases that each reader has open, and reads that each has begun and not signed."""
 
 from collections import Counter
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Count, Q, Value
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cases.figures.figure import Chart, Figure, Row, Series, of_reads
+from cases.figures.figure import Behind, Chart, Figure, Row, Series, of_reads
 from cases.figures.scope import Scope
 from cases.models import ReadDraft, Reservation
 from cases.models.case import UNREAD_STATES
@@ -15,8 +16,9 @@ from cases.models.case import UNREAD_STATES
 
 def begun(scope: Scope) -> Figure:
     """The queue by reader, whatever the dates say; one query."""
-    waiting = scope.cases().filter(state__in=UNREAD_STATES)
-    open_now = Reservation.objects.filter(case__in=waiting, until__gte=timezone.now())
+    now, unsigned = timezone.now(), Q(state__in=UNREAD_STATES)
+    waiting = scope.cases().filter(unsigned)
+    open_now = Reservation.objects.filter(case__in=waiting, until__gte=now)
     drafts: Counter[UUID] = Counter()
     held: Counter[UUID] = Counter()
     names = {}
@@ -42,13 +44,21 @@ def begun(scope: Scope) -> Figure:
                 str(reader),
                 names[reader],
                 (drafts[reader], held[reader]),
-                Q(state__in=UNREAD_STATES)
-                & (
-                    Q(read_drafts__reader=reader)
-                    | Q(reservation__reader=reader, reservation__until__gte=timezone.now())
+                unsigned & (_has_begun(reader) | _is_at(reader, now)),
+                (
+                    Behind.counted(drafts[reader], unsigned & _has_begun(reader)),
+                    Behind.counted(held[reader], unsigned & _is_at(reader, now)),
                 ),
             )
             for reader in order
         ),
         chart=Chart("bars", [Series(_("Begun"), [drafts[reader] for reader in order])]),
     )
+
+
+def _has_begun(reader: UUID) -> Q:
+    return Q(read_drafts__reader=reader)
+
+
+def _is_at(reader: UUID, now: datetime) -> Q:
+    return Q(reservation__reader=reader, reservation__until__gte=now)

@@ -13,7 +13,7 @@ from django.db.models.functions import TruncWeek
 from django.utils.translation import gettext as _
 
 from cases.figures.evidence import MOST_PHOTOS, Asked
-from cases.figures.figure import Chart, Estimate, Figure, Row, Series, estimates, ids, of_photos, shares
+from cases.figures.figure import Behind, Chart, Estimate, Figure, Row, Series, Sides, estimates, ids, of_photos, shares
 from cases.figures.flow import day_in_words
 from cases.figures.scope import Scope
 from cases.models import BodySite, Condition
@@ -156,8 +156,8 @@ def distance(scope: Scope) -> Figure:
         mark=reference.novelty if reference else None,
         mark_label=_("called strange"),
         note=_(
-            "By the features of the model's frozen layers. A single photo beyond the line is called strange; the rows "
-            "lead to those."
+            "By the features of the model's frozen layers. A single photo beyond the line is called strange; the names "
+            "of rows lead to those."
         ),
     )
 
@@ -180,7 +180,13 @@ def quality(scope: Scope) -> Figure:
         counts=of_photos,
         head=(_("Week of"), _("With a remark")),
         rows=tuple(
-            Row(week.isoformat(), day_in_words(week), (share,), ids(case for case, poor in by_week[week] if poor))
+            Row(
+                week.isoformat(),
+                day_in_words(week),
+                (share,),
+                ids(case for case, poor in by_week[week] if poor),
+                (Sides.of(by_week[week]),),
+            )
             for week, share in zip(weeks, kept, strict=True)
         ),
         chart=Chart(
@@ -219,7 +225,13 @@ def _compared(
         counts=of_photos,
         head=(group, _("Here"), reference),
         rows=tuple(
-            Row(code, names.get(code, code), (share, f"{100 * expected[code]:.0f}\u00a0%"), ids(behind[code]))
+            Row(
+                code,
+                names.get(code, code),
+                (share, f"{100 * expected[code]:.0f}\u00a0%"),
+                ids(behind[code]),
+                (Sides(Behind.of(behind[code])),),
+            )
             for code, share in zip(order, kept, strict=True)
         ),
         chart=Chart(
@@ -273,7 +285,13 @@ def _weekly(
         counts=of_photos,
         head=(_("Week of"), column, _("Photos")),
         rows=tuple(
-            Row(week.isoformat(), day_in_words(week), (each, each.n), _behind(key, by_week[week]))
+            Row(
+                week.isoformat(),
+                day_in_words(week),
+                (each, each.n),
+                _behind(key, by_week[week]),
+                (None, Behind.of(photo.case_id for _value, photo in by_week[week])),
+            )
             for week, each in zip(weeks, kept, strict=True)
         ),
         chart=Chart("lines", [estimates(column, kept)], mark=mark, mark_label=mark_label),

@@ -12,7 +12,7 @@ from django.db.models import DateField, Exists, F, OuterRef, QuerySet
 from django.db.models.functions import TruncDate, TruncWeek
 
 from accounts.models import User
-from cases.models import Case, Consent, Prediction, PredictionState, Read
+from cases.models import Case, Consent, Prediction, PredictionState, Read, ReadKind
 from cases.models.patient import completed_years
 from cases.models.prediction import first_code, first_share
 from cases.reading import labels
@@ -36,6 +36,7 @@ class Opinion(NamedTuple):
 
     reader_id: UUID
     reader: str
+    kind: str  # a code of ReadKind
     code: str
     malignant: bool | None
     management: str
@@ -46,6 +47,13 @@ class Opinion(NamedTuple):
     def unaided_code(self) -> str:
         """The condition before the AI was seen, as far as it is known."""
         return self.first_code or self.code
+
+    @property
+    def is_independent(self) -> bool:
+        """Whether it was formed without another reader's: who settles a disagreement or adds to a signed case has
+        seen what was said.
+        """
+        return self.kind in (ReadKind.FIRST, ReadKind.SECOND)
 
 
 class Judged(NamedTuple):
@@ -59,6 +67,11 @@ class Judged(NamedTuple):
     label: labels.CaseLabel | None
     ai: AiOpinion | None
     opinions: tuple[Opinion, ...]
+
+    @property
+    def independent(self) -> list[Opinion]:
+        """Those that agreement is measured on."""
+        return [opinion for opinion in self.opinions if opinion.is_independent]
 
 
 class Timed(NamedTuple):
@@ -177,7 +190,7 @@ def _reads(
         all_said[case_id].append(said)
         if (reader is None or said.reader_id == reader.id) and said.reader_id not in opinions[case_id]:
             opinions[case_id][said.reader_id] = Opinion(
-                said.reader_id, name, said.condition_id, malignant, management, ai_visible, said.blind_code
+                said.reader_id, name, said.kind, said.condition_id, malignant, management, ai_visible, said.blind_code
             )
     return all_said, opinions
 

@@ -1,6 +1,6 @@
 """What a figure is made of: rows with numbers, the cases behind each row, and how it is drawn."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -41,17 +41,102 @@ Value = int | float | str | None | Share | Estimate | Hours
 
 
 @dataclass(frozen=True)
+class Behind:
+    """The cases behind one number: how many, and which. Where the number counts reads or photos, there may be fewer."""
+
+    number: int
+    cases: Q | frozenset[UUID]
+
+    @classmethod
+    def of(cls, case_ids: Iterable[UUID]) -> "Behind | None":
+        found = frozenset(case_ids)
+        return cls(len(found), found) if found else None
+
+    @classmethod
+    def counted(cls, number: int, cases: Q) -> "Behind | None":
+        return cls(number, cases) if number else None
+
+    @property
+    def filter(self) -> Q:
+        return self.cases if isinstance(self.cases, Q) else Q(id__in=sorted(self.cases))
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The cases behind a share: those that it counts, and those that it is a share of besides."""
+
+    counted: Behind | None
+    others: Behind | None = None
+
+    @classmethod
+    def of(cls, cases: Iterable[tuple[UUID, bool]]) -> "Sides":
+        """From (case, whether it counts); a case that was judged twice may stand on both sides."""
+        found: tuple[set[UUID], set[UUID]] = (set(), set())
+        for case_id, counts in cases:
+            found[not counts].add(case_id)
+        return cls(Behind.of(found[0]), Behind.of(found[1]))
+
+
+@dataclass(frozen=True)
+class Link:
+    """To the cases behind one number of a row; `of` goes into the address beside the row's key."""
+
+    of: str
+    words: str
+    behind: Behind
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a table shows of one value: its text, which is itself the link where it says how many cases there are."""
+
+    text: str
+    links: tuple[Link, ...] = ()
+
+    @property
+    def itself(self) -> Link | None:
+        return next((link for link in self.links if link.words == self.text), None)
+
+
+@dataclass(frozen=True)
 class Row:
-    """`key` goes into the address of the cases behind the row; `behind` filters cases, None where there are none."""
+    """`key` goes into the address of the cases behind the row; `behind` filters cases, None where there are none.
+
+    `parts` holds the cases behind each of the values.
+    """
 
     key: str
     label: str
     values: tuple[Value, ...]
     behind: Q | None = None
+    parts: tuple[Behind | Sides | None, ...] = ()
 
     @property
     def cells(self) -> list[str]:
         return [in_text(value) for value in self.values]
+
+    @property
+    def linked_cells(self) -> list[Cell]:
+        parts = [*self.parts, *[None] * (len(self.values) - len(self.parts))]
+        return [Cell(in_text(value), tuple(_links(at, value, parts[at]))) for at, value in enumerate(self.values)]
+
+    def link(self, of: str) -> Link | None:
+        return next((link for cell in self.linked_cells for link in cell.links if link.of == of), None)
+
+
+def _links(at: int, value: Value, part: "Behind | Sides | None") -> Iterator[Link]:
+    if isinstance(part, Behind):
+        is_itself = value == part.number
+        yield Link(str(at), in_text(value) if is_itself else _in_cases(part.number), part)
+    elif part:
+        if part.counted:
+            yield Link(str(at), _in_cases(part.counted.number), part.counted)
+        if part.others:
+            yield Link(f"{at}-not", _("%(n)s\u00a0not") % {"n": f"{part.others.number:,}"}, part.others)
+
+
+def _in_cases(n: int) -> str:
+    return f"{n:,}\u00a0{of_cases(n)}"
 
 
 @dataclass(frozen=True)
@@ -109,9 +194,7 @@ class Figure:
     note: str = ""
     # A table of counts that is itself the drawing: columns of the same things as the rows.
     matrix: "Matrix | None" = None
-    counts: Callable[[int], str] = lambda n: ngettext(
-        "case", "cases", n
-    )  # so many of what n counts, without the number
+    counts: Callable[[int], str] = of_cases  # so many of what n counts, without the number
 
     @property
     def is_empty(self) -> bool:
@@ -153,6 +236,17 @@ class Figure:
     def row(self, key: str) -> Row | None:
         cells = (row for line in self.matrix.lines for row in line) if self.matrix else ()
         return next((row for row in (*self.rows, *cells) if row.key == key), None)
+
+    def column(self, of: str) -> str:
+        """What a link `of` a row is about, in words."""
+        place, _sign, side = of.partition("-")
+        name = self.head[1 + int(place)]
+        return _("not: %(column)s") % {"column": name} if side else name
+
+    @property
+    def linked_rows(self) -> list[tuple[Row, list[tuple[str, Cell]]]]:
+        """Each row with its cells, and those with their columns' names."""
+        return [(row, list(zip(self.head[1:], row.linked_cells, strict=True))) for row in self.rows]
 
 
 @dataclass(frozen=True)

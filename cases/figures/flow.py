@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 
 from accounts.models import Clinic
 from cases.figures.evidence import Timed, said_since
-from cases.figures.figure import Chart, Figure, Hours, Row, Series, ids, of_photos, of_reads, shares
+from cases.figures.figure import Behind, Chart, Figure, Hours, Row, Series, Sides, ids, of_photos, of_reads, shares
 from cases.figures.scope import Scope
 from cases.models import CaseState, PhotoFault, PhotoRequest, PredictionState, Urgency
 from cases.models.case import UNREAD_STATES
@@ -49,7 +49,16 @@ def volumes(scope: Scope) -> Figure:
         counts=_of_logged,
         head=(_("Week of"), _("Logged"), _("Signed")),
         rows=tuple(
-            Row(week.isoformat(), day_in_words(week), counts, in_week(scope, week, "created_at", "signed_at"))
+            Row(
+                week.isoformat(),
+                day_in_words(week),
+                counts,
+                in_week(scope, week, "created_at", "signed_at"),
+                (
+                    Behind.counted(counts[0], in_week(scope, week, "created_at")),
+                    Behind.counted(counts[1], in_week(scope, week, "signed_at") & Q(state=CaseState.SIGNED)),
+                ),
+            )
             for week, counts in zip(weeks, per_week, strict=True)
         ),
         chart=Chart(
@@ -77,6 +86,7 @@ def turnaround(scope: Scope) -> Figure:
                 str(tier.label),
                 (within, Hours(_target_hours(scope.clinic, tier)), median, tenth, len(late)),
                 ids(case.id for case in late),
+                (_within(timed, scope.clinic), None, None, None, Behind.of(case.id for case in late)),
             )
         )
     return Figure(
@@ -93,7 +103,7 @@ def turnaround(scope: Scope) -> Figure:
         ),
         rows=tuple(rows),
         chart=Chart("points", [shares(_("Within the target"), kept)], percent=True),
-        note=_("The rows lead to the cases that were signed late."),
+        note=_("The names of rows lead to the cases that were signed late."),
     )
 
 
@@ -115,11 +125,12 @@ def turnaround_weeks(scope: Scope) -> Figure:
                 day_in_words(week),
                 (share, _median_and_tenth(by_week[week])[0]),
                 ids(case.id for case in by_week[week] if _is_late(case, scope.clinic)),
+                (_within(by_week[week], scope.clinic),),
             )
             for week, share in zip(weeks, kept, strict=True)
         ),
         chart=Chart("lines", [shares(_("Within the target"), kept)], percent=True),
-        note=_("The rows lead to the cases that were signed late."),
+        note=_("The names of rows lead to the cases that were signed late."),
     )
 
 
@@ -143,7 +154,13 @@ def queue(scope: Scope) -> Figure:
         row = found.get(tier.value, {"number": 0, "late": 0, "oldest": None, "photos": 0})
         oldest = (now - row["oldest"]).total_seconds() / 3600 if row["oldest"] else None
         values = (row["number"], row["late"], row["photos"], Hours(oldest))
-        rows.append(Row(str(tier.value), str(tier.label), values, Q(state__in=UNREAD_STATES, urgency=tier)))
+        of_tier = Q(state__in=UNREAD_STATES, urgency=tier)
+        parts = (
+            Behind.counted(row["number"], of_tier),
+            Behind.counted(row["late"], of_tier & targets.passed(scope.clinic)),
+            Behind.counted(row["photos"], Q(state=CaseState.PHOTOS_WANTED, urgency=tier)),
+        )
+        rows.append(Row(str(tier.value), str(tier.label), values, of_tier, parts))
     return Figure(
         key="queue",
         title=_("Waiting now"),
@@ -166,7 +183,12 @@ def workload(scope: Scope) -> Figure:
         scope.reads()
         .order_by()
         .values("reader_id", "reader__name")
-        .annotate(reads=Count("id"), read_cases=Count("case_id", distinct=True), corrections=Count("corrects_id"))
+        .annotate(
+            reads=Count("id"),
+            read_cases=Count("case_id", distinct=True),
+            corrections=Count("corrects_id"),
+            corrected=Count("case_id", distinct=True, filter=Q(corrects__isnull=False)),
+        )
         .order_by("-reads", "reader__name")
     )
     return Figure(
@@ -181,6 +203,11 @@ def workload(scope: Scope) -> Figure:
                 row["reader__name"],
                 (row["reads"], row["read_cases"], row["corrections"]),
                 _read_by(scope, row["reader_id"]),
+                (
+                    Behind.counted(row["read_cases"], _read_by(scope, row["reader_id"])),
+                    Behind.counted(row["read_cases"], _read_by(scope, row["reader_id"])),
+                    Behind.counted(row["corrected"], _read_by(scope, row["reader_id"], corrects__isnull=False)),
+                ),
             )
             for row in rows
         ),
@@ -228,7 +255,7 @@ def rejections(scope: Scope) -> Figure:
         counts=of_photos,
         head=(_("Reason"), _("Photos")),
         rows=tuple(
-            Row(code, _fault_in_words(code), (share,), ids(case_ids))
+            Row(code, _fault_in_words(code), (share,), ids(case_ids), (Sides(Behind.of(case_ids)),))
             for (code, case_ids), share in zip(reasons, kept, strict=True)
         ),
         chart=Chart("points", [shares(_("Photos"), kept)], percent=True),
@@ -255,7 +282,7 @@ def wanted(scope: Scope) -> Figure:
         counts=_of_requests,
         head=(_("Reason"), _("Requests")),
         rows=tuple(
-            Row(code, words.get(code, code), (share,), ids(case_ids))
+            Row(code, words.get(code, code), (share,), ids(case_ids), (Sides(Behind.of(case_ids)),))
             for (code, case_ids), share in zip(reasons, kept, strict=True)
         ),
         chart=Chart("points", [shares(_("Requests"), kept)], percent=True),
@@ -304,6 +331,10 @@ def _is_late(case: Timed, clinic: Clinic) -> bool:
     return case.hours > _target_hours(clinic, case.urgency)
 
 
+def _within(cases: Iterable[Timed], clinic: Clinic) -> Sides:
+    return Sides.of((case.id, not _is_late(case, clinic)) for case in cases)
+
+
 def _median_and_tenth(cases: Iterable[Timed]) -> tuple[Hours, Hours]:
     hours = [case.hours for case in cases]
     if not hours:
@@ -312,8 +343,8 @@ def _median_and_tenth(cases: Iterable[Timed]) -> tuple[Hours, Hours]:
     return Hours(float(median)), Hours(float(tenth))
 
 
-def _read_by(scope: Scope, reader_id: UUID) -> Q:
-    return Q(id__in=scope.reads().filter(reader=reader_id).order_by().values("case_id"))
+def _read_by(scope: Scope, reader_id: UUID, **only: bool) -> Q:
+    return Q(id__in=scope.reads().filter(reader=reader_id, **only).order_by().values("case_id"))
 
 
 def _of_logged(n: int) -> str:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from cases.figures.figure import Chart, Figure, Row, ids, of_reads, shares
+from cases.figures.figure import Behind, Chart, Figure, Row, Sides, ids, of_reads, shares
 from cases.figures.scope import Scope
 from inference.statistics import Share
 
@@ -18,32 +18,42 @@ class Moved:
     name: str
     helped: list[UUID] = field(default_factory=list)  # wrong before, right after
     harmed: list[UUID] = field(default_factory=list)  # right before, wrong after
-    stayed_right: int = 0
-    stayed_wrong: int = 0
+    stayed_right: list[UUID] = field(default_factory=list)
+    stayed_wrong: list[UUID] = field(default_factory=list)
 
     @property
     def n(self) -> int:
-        return len(self.helped) + len(self.harmed) + self.stayed_right + self.stayed_wrong
+        return len(self.helped) + len(self.harmed) + len(self.stayed_right) + len(self.stayed_wrong)
 
     @property
     def to_right(self) -> Share:
         """Of those that were wrong before."""
-        return Share(len(self.helped), len(self.helped) + self.stayed_wrong)
+        return Share(len(self.helped), len(self.helped) + len(self.stayed_wrong))
 
     @property
     def to_wrong(self) -> Share:
         """Of those that were right before."""
-        return Share(len(self.harmed), len(self.harmed) + self.stayed_right)
+        return Share(len(self.harmed), len(self.harmed) + len(self.stayed_right))
+
+    @property
+    def behind(self) -> tuple[Sides, Sides, Behind | None, Behind | None]:
+        """Of each column. A case that several read may stand in more than one of them."""
+        return (
+            Sides(Behind.of(self.helped), Behind.of(self.stayed_wrong)),
+            Sides(Behind.of(self.harmed), Behind.of(self.stayed_right)),
+            Behind.of(self.stayed_right),
+            Behind.of(self.stayed_wrong),
+        )
 
     def add(self, case_id: UUID, *, right_before: bool, right_after: bool) -> None:
         if right_before and right_after:
-            self.stayed_right += 1
+            self.stayed_right.append(case_id)
         elif right_before:
             self.harmed.append(case_id)
         elif right_after:
             self.helped.append(case_id)
         else:
-            self.stayed_wrong += 1
+            self.stayed_wrong.append(case_id)
 
 
 def influence(scope: Scope) -> Figure:
@@ -80,8 +90,9 @@ def influence(scope: Scope) -> Figure:
             Row(
                 key,
                 moved.name,
-                (moved.to_right, moved.to_wrong, moved.stayed_right, moved.stayed_wrong),
+                (moved.to_right, moved.to_wrong, len(moved.stayed_right), len(moved.stayed_wrong)),
                 ids([*moved.helped, *moved.harmed]),
+                moved.behind,
             )
             for key, moved in rows
         ),
@@ -95,7 +106,7 @@ def influence(scope: Scope) -> Figure:
         ),
         note=_(
             "What a reader committed before the AI was shown beside what they signed, where a biopsy, an arbitration "
-            "or a second reader says what was right. Shares are of those that were wrong, or right, before. The rows "
-            "lead to the cases in which the AI moved the reader."
+            "or a second reader says what was right. Shares are of those that were wrong, or right, before. The "
+            "names of rows lead to the cases in which the AI moved the reader."
         ),
     )

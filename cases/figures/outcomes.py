@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from cases.figures.evidence import Judged, Opinion
-from cases.figures.figure import Chart, Figure, Row, ids, shares
+from cases.figures.figure import Chart, Figure, Row, Sides, ids, shares
 from cases.figures.scope import Scope
 from cases.models import Management
 from inference.statistics import Share
@@ -36,7 +36,11 @@ def sensitivity(scope: Scope) -> Figure:
         found.append(Share.of([said for case in ill for said in says(case)]))
         spared.append(Share.of([not said for case in well for said in says(case)]))
         missed = ids(case.id for case in ill if not all(says(case)))
-        rows.append(Row(key, name, (found[-1], spared[-1]), missed))
+        parts = (
+            Sides.of((case.id, said) for case in ill for said in says(case)),
+            Sides.of((case.id, not said) for case in well for said in says(case)),
+        )
+        rows.append(Row(key, name, (found[-1], spared[-1]), missed, parts))
     return Figure(
         key="sensitivity",
         title=_("Cancers found, by biopsy"),
@@ -47,7 +51,7 @@ def sensitivity(scope: Scope) -> Figure:
         chart=Chart("points", [shares(_("Found"), found), shares(_("Spared"), spared, is_second=True)], percent=True),
         note=_(
             "Only what was biopsied is known, so both figures hold for biopsied lesions and not for all. Readers count "
-            "with their first read. The rows lead to the cancers that were missed."
+            "with their first read. The names of rows lead to the cancers that were missed."
         ),
     )
 
@@ -61,12 +65,12 @@ def calibration(scope: Scope) -> Figure:
     rows, kept, places = [], [], []
     for number in sorted(bins):
         cases = bins[number]
-        wrong = [case for case in cases if case.ai.code != case.label.code]  # type: ignore[union-attr]
+        right = [(case.id, case.ai.code == case.label.code) for case in cases]  # type: ignore[union-attr]
         sure = float(np.mean([case.ai.confidence for case in cases if case.ai]))
-        kept.append(Share(len(cases) - len(wrong), len(cases)))
+        kept.append(Share.of([is_right for _case, is_right in right]))
         places.append(sure)
         name = f"{100 * number // BINS}–{100 * (number + 1) // BINS}\u00a0%"
-        rows.append(Row(str(number), name, (sure, kept[-1]), ids(case.id for case in wrong)))
+        rows.append(Row(str(number), name, (sure, kept[-1]), ids(case.id for case in cases), (None, Sides.of(right))))
     n = sum(share.n for share in kept)
     gap = sum(share.n * abs((share.value or 0) - sure) for share, sure in zip(kept, places, strict=True)) / max(n, 1)
     return Figure(

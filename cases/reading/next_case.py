@@ -3,14 +3,13 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, QuerySet
 
-from accounts.access import can
 from accounts.models import Clinic, User
-from accounts.roles import Capability
 from cases.access import Person, cases
-from cases.models import Case, CaseState, Read, ReadStage, Urgency
-from cases.reading import reservations, second_reads
+from cases.models import Case, CaseState, ReadStage, Urgency
+from cases.reading import reservations
+from cases.worklist.readable import readable
 
 # So many readers may press "next" in the same instant, and each still gets a case.
 NEXT_TRIES = 20
@@ -28,14 +27,7 @@ def open_cases(person: Person, clinic: Clinic) -> QuerySet[Case]:
 
 def readable_cases(reader: User, clinic: Clinic) -> QuerySet[Case]:
     """The cases that wait for a read which `reader` can give, and that nobody else is at, in the list's order."""
-    own = Read.objects.filter(case=OuterRef("pk"), reader=reader)
-    waiting = reservations.free_for(reader, open_cases(reader, clinic))
-    theirs = Q(read_stage__in=[ReadStage.FIRST, ReadStage.SECOND])
-    again = Q()
-    if can(reader, clinic, Capability.ARBITRATE):
-        theirs |= Q(read_stage=ReadStage.ARBITRATION)
-        again = Q(read_stage=ReadStage.ARBITRATION) & second_reads.left_to_its_readers(clinic)
-    return waiting.filter(theirs, ~Q(Exists(own)) | again).exclude(second_reads.closed_to(reader, clinic))
+    return readable(reader, clinic, open_cases(reader, clinic))
 
 
 def readable_counts(reader: User, clinic: Clinic) -> dict[tuple[ReadStage, Urgency], int]:

@@ -3,6 +3,7 @@
 A case is signed when its last read is: one, two that agree, or two that a lead has settled.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -33,6 +34,7 @@ from cases.models.read import UNDO_LASTS
 from cases.notifications import telling
 from cases.prediction import flags
 from cases.reading import drafts, first_opinions, questions, reservations, second_reads, stamps
+from cases.worklist import readable
 
 READABLE_STATES = (CaseState.WAITING, CaseState.SIGNED)
 
@@ -203,7 +205,7 @@ def _kind(case: Case, reader: User, own: Read | None) -> ReadKind:
         return ReadKind.CORRECTION if own else ReadKind.ADDITIONAL
     settles = case.read_stage == ReadStage.ARBITRATION
     may_settle = settles and can(reader, case.clinic_id, Capability.ARBITRATE)
-    if own and not (may_settle and second_reads.is_left_to_its_readers(case)):
+    if own and not (may_settle and readable.is_left_to_its_readers(case)):
         return ReadKind.CORRECTION
     if settles and not may_settle:
         raise Refused(_("Two readers disagree on this case. A lead decides."), code="arbitration")
@@ -223,7 +225,7 @@ def may_settle_question(case: Case, reader: User, signed: Iterable[Read]) -> boo
     if not (case.questioned_at and can(reader, case.clinic_id, Capability.ARBITRATE)):
         return False
     readers = {read.reader_id for read in signed}
-    return reader.id not in readers or (len(readers) > 1 and second_reads.is_left_to_its_readers(case))
+    return reader.id not in readers or (len(readers) > 1 and readable.is_left_to_its_readers(case))
 
 
 def _move_on(case: Case, read: Read) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
@@ -49,9 +49,3 @@ def release(case: Case, reader: User, token: UUID | None = None) -> None:
 def holder(case: Case) -> Reservation | None:
     """Who is at `case` just now."""
     return Reservation.objects.select_related("reader").filter(case=case, until__gte=timezone.now()).first()
-
-
-def free_for(reader: User, cases: QuerySet[Case]) -> QuerySet[Case]:
-    """`cases` without those that another reader is at."""
-    taken = Reservation.objects.filter(case=OuterRef("pk"), until__gte=timezone.now()).exclude(reader=reader)
-    return cases.filter(~Exists(taken))

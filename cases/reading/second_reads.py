@@ -4,13 +4,13 @@ import hashlib
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Clinic, Membership, User
 from accounts.roles import Capability, roles_with
-from cases.models import Case, Certainty, Management, Read, ReadKind, ReadStage, Urgency
+from cases.models import Case, Certainty, Management, Read, ReadStage, Urgency
 from cases.prediction import opinions
+from cases.worklist.readable import closed_to
 
 
 class Reason(models.TextChoices):
@@ -66,39 +66,8 @@ def are_wanted(clinic: Clinic) -> bool:
     )
 
 
-def arbiters(clinic: Clinic) -> QuerySet[Membership]:
-    """Those who may settle a disagreement here."""
-    return Membership.objects.filter(
-        clinic=clinic, role__in=roles_with(Capability.ARBITRATE), user__is_active=True
-    ).order_by()
-
-
-def left_to_its_readers(clinic: Clinic) -> Q:
-    """The cases of `clinic` that all who may settle a disagreement have read: then they may, even as one of the two."""
-    own = Read.objects.filter(case=OuterRef(OuterRef("pk")), reader=OuterRef("user"))
-    return ~Q(Exists(arbiters(clinic).filter(~Exists(own))))
-
-
-def is_left_to_its_readers(case: Case) -> bool:
-    """`left_to_its_readers` for one case; needs `case.clinic`."""
-    return not arbiters(case.clinic).exclude(user__in=case.reads.values("reader")).exists()
-
-
-def closed_to(reader: User, clinic: Clinic) -> Q:
-    """The cases of `clinic` whose second read is not for `reader`: nobody in training confirms a trainee's read."""
-    in_training = any(held.clinic_id == clinic.id and held.is_trainee for held in reader.held_memberships)
-    if not in_training:
-        return Q(pk__in=[])
-    closed = Q(second_read_reason=Reason.TRAINEE)
-    if clinic.second_read_trainee:
-        # Where another reason was the first that held, it is a trainee's read all the same.
-        trainees = Membership.objects.filter(clinic=clinic, is_trainee=True).values("user")
-        closed |= Q(Exists(Read.objects.filter(case=OuterRef("pk"), kind=ReadKind.FIRST, reader__in=trainees)))
-    return Q(read_stage=ReadStage.SECOND) & closed
-
-
 def is_closed_to(reader: User, case: Case) -> bool:
-    """`closed_to` for one case; needs `case.clinic`."""
+    """`closed_to` (cases/worklist/readable.py) for one case; needs `case.clinic`."""
     if case.read_stage != ReadStage.SECOND:
         return False
     return Case.objects.filter(closed_to(reader, case.clinic), pk=case.pk).exists()

@@ -16,6 +16,7 @@ from cases.prediction import switch
 from cases.reading import second_reads
 from cases.views.doors import signed_in_person
 from cases.views.said import saved
+from cases.worklist import readable
 
 
 @requires(Capability.SET_POLICY)
@@ -30,7 +31,7 @@ def policy(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "clinic": clinic,
-        "nobody_settles": second_reads.are_wanted(clinic) and not second_reads.arbiters(clinic).exists(),
+        "nobody_settles": second_reads.are_wanted(clinic) and not readable.arbiters(clinic).exists(),
     }
     return render(request, "cases/clinic/policy.html", context, status=422 if form.errors else 200)
 

@@ -64,16 +64,19 @@ def figure_csv(request: HttpRequest, key: str) -> HttpResponse:
 @require_safe
 @requires(Capability.VIEW_RECORD)
 def figure_cases(request: HttpRequest, key: str) -> HttpResponse:
-    """The cases behind one row of a figure, `?at=`; the newest first."""
+    """The cases behind one row of a figure, `?at=`, or behind one number of it, `&of=`; the newest first."""
     scope = _scope(request)
     figure = _found(scope, key)
-    row = figure.row(request.GET.get("at", ""))
-    wanted = scope.cases().filter(row.behind).distinct() if row and row.behind is not None else scope.cases().none()
+    row, of = figure.row(request.GET.get("at", "")), request.GET.get("of", "")
+    link = row.link(of) if row else None
+    behind = (link.behind.filter if link else None) if of else row and row.behind
+    wanted = scope.cases().filter(behind).distinct() if behind is not None else scope.cases().none()
     page = Paginator(wanted.order_by("-created_at", "-id"), PAGE_ROWS).get_page(request.GET.get("page"))
     shown = listing.with_what_a_row_shows(request.user, scope.cases().filter(id__in=[case.id for case in page]))
     context = {
         "figure": figure,
         "row": row,
+        "column": figure.column(of) if link else "",
         "page": page,
         "rows": listing.rows(shown.order_by("-created_at", "-id"), opinions.condition_names()),
         "section": dashboard.ENTRIES[key].section,

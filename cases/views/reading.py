@@ -18,6 +18,7 @@ from cases.prediction import opinions
 from cases.reading import reads
 from cases.reading import second_reads as doubles
 from cases.reading.case_file import CaseFile
+from cases.worklist import readable
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def _may_read_now(case: Case, reader: User, own: bool) -> bool:
     if case.read_stage == ReadStage.ARBITRATION:
         if not can(reader, case.clinic_id, Capability.ARBITRATE):
             return False
-        return not own or doubles.is_left_to_its_readers(case)
+        return not own or readable.is_left_to_its_readers(case)
     return not own and not doubles.is_closed_to(reader, case)
 
 

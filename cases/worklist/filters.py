@@ -44,6 +44,8 @@ class Filters:
     site: str = ""
     ai: str = ""
     stage: str = ""
+    late: bool = False  # past the clinic's target
+    mine: bool = False  # for this reader to read; where they do not read, or of drafts: logged by this person
     sort: Sort = Sort.URGENCY
 
     @classmethod
@@ -57,12 +59,14 @@ class Filters:
             site=_member(BodySite, query.get("site")) or "",
             ai=_member(AiKind, query.get("ai")) or "",
             stage=_stage_on(tab, _member(ReadStage, query.get("stage")) or ""),
+            late=_late_on(tab, query.get("late") == "1"),
+            mine=_mine_on(tab, query.get("mine") == "1"),
             sort=_member(Sort, query.get("sort")) or default_sort(tab),
         )
 
     @property
     def narrows(self) -> bool:
-        return bool(self.urgency or self.site or self.ai or self.stage)
+        return bool(self.urgency or self.site or self.ai or self.stage or self.late or self.mine)
 
     def are_those_of(self, tab: Tab) -> bool:
         """Whether the list is as it opens on `tab`, with nothing chosen: there is nothing to keep as a view."""
@@ -71,7 +75,7 @@ class Filters:
     @property
     def asks_each_case(self) -> bool:
         """Whether no index answers all of it (`listing.narrowed`)."""
-        return bool(self.site or self.ai)
+        return bool(self.site or self.ai or self.mine)
 
     @property
     def codes(self) -> dict[str, str]:
@@ -82,6 +86,8 @@ class Filters:
             "site": self.site,
             "ai": self.ai,
             "stage": self.stage,
+            "late": "1" if self.late else "",
+            "mine": "1" if self.mine else "",
             "sort": self.sort if self.sort != default_sort(self.tab) else "",
         }
         return {name: str(code) for name, code in codes.items() if code}
@@ -93,7 +99,23 @@ class Filters:
 
     def on(self, tab: Tab) -> "Filters":
         """The same filters on another tab, as far as it has them."""
-        return replace(self, tab=tab, sort=default_sort(tab), stage=_stage_on(tab, self.stage))
+        return replace(
+            self,
+            tab=tab,
+            sort=default_sort(tab),
+            stage=_stage_on(tab, self.stage),
+            late=_late_on(tab, self.late),
+            mine=_mine_on(tab, self.mine),
+        )
+
+    @property
+    def has_late(self) -> bool:
+        """Whether the tab has the filter by the target."""
+        return _late_on(self.tab, True)
+
+    @property
+    def has_mine(self) -> bool:
+        return _mine_on(self.tab, True)
 
 
 def default_sort(tab: Tab) -> Sort:
@@ -103,6 +125,16 @@ def default_sort(tab: Tab) -> Sort:
 def _stage_on(tab: Tab, stage: str) -> str:
     """Only what waits for a reader waits for a certain read; elsewhere the filter has no control and no case."""
     return stage if tab == Tab.WAITING else ""
+
+
+def _late_on(tab: Tab, late: bool) -> bool:
+    """Only what waits can be late."""
+    return late and tab in (Tab.WAITING, Tab.PHOTOS_WANTED)
+
+
+def _mine_on(tab: Tab, mine: bool) -> bool:
+    """What is left to do is somebody's."""
+    return mine and tab in (Tab.WAITING, Tab.PHOTOS_WANTED, Tab.DRAFT)
 
 
 def _member(choices: Any, code: str | None) -> Any:

@@ -13,13 +13,16 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.access import can
 from accounts.models import Clinic, User
+from accounts.roles import Capability
 from cases import blinding, spans
 from cases.access import Person, cases
 from cases.models import Answer, Case, CaseState, LesionImage, Read, Reservation
 from cases.prediction import opinions
 from cases.worklist import counts, targets
 from cases.worklist.filters import Filters, Sort, Tab
+from cases.worklist.readable import readable
 
 PAGE_SIZE = 25
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -81,7 +84,7 @@ class Page:
 
 def listed(person: Person, clinic: Clinic, filters: Filters) -> QuerySet[Case]:
     """The cases that `filters` let through, without an order."""
-    return narrowed(person, indexed(person, clinic, filters), filters)
+    return narrowed(person, clinic, indexed(person, clinic, filters), filters)
 
 
 def indexed(person: Person, clinic: Clinic, filters: Filters) -> QuerySet[Case]:
@@ -94,12 +97,14 @@ def indexed(person: Person, clinic: Clinic, filters: Filters) -> QuerySet[Case]:
         found = found.filter(urgency=filters.urgency)
     if filters.stage:
         found = found.filter(read_stage=filters.stage)
+    if filters.late:
+        found = found.filter(targets.passed(clinic))
     if filters.ai:
         found = found.filter(blinding.may_show_ai(person, [filters.tab.value], clinic))
     return found
 
 
-def narrowed(person: Person, found: QuerySet[Case], filters: Filters) -> QuerySet[Case]:
+def narrowed(person: Person, clinic: Clinic, found: QuerySet[Case], filters: Filters) -> QuerySet[Case]:
     """Of `found` (from `indexed`) those that pass the other filters too."""
     if filters.site:
         found = found.filter(lesion__body_site=filters.site)
@@ -108,7 +113,18 @@ def narrowed(person: Person, found: QuerySet[Case], filters: Filters) -> QuerySe
         found = found.alias(is_hidden=blinding.ai_hidden_here(person)).filter(
             opinions.kind(filters.ai), is_hidden=False
         )
+    if filters.mine:
+        found = _mine(person, clinic, found, filters)
     return found
+
+
+def _mine(person: Person, clinic: Clinic, found: QuerySet[Case], filters: Filters) -> QuerySet[Case]:
+    """Of `found` what is the person's to do: to read what waits, for those who read; otherwise what they logged."""
+    if not isinstance(person, User):
+        return found.none()
+    if filters.tab == Tab.WAITING and can(person, clinic, Capability.SIGN_READS):
+        return readable(person, clinic, found)
+    return found.filter(created_by=person)
 
 
 def in_order(found: QuerySet[Case], filters: Filters) -> QuerySet[Case]:

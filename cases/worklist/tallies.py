@@ -54,7 +54,7 @@ def _columns(key: str, person: Person, clinic: Clinic, filters: Filters) -> dict
     if not filters.asks_each_case:
         return {key: counts.up_to_limit(found)}
     first = listing.in_order(found, filters).values("pk")
-    passing = listing.narrowed(person, found.filter(pk__in=first[:REACH]), filters)
+    passing = listing.narrowed(person, clinic, found.filter(pk__in=first[:REACH]), filters)
     return {
         key: counts.up_to_limit(passing),
         f"{key}_more": Number(first[REACH : REACH + 1]),

@@ -23,9 +23,10 @@ def counted(person: User, clinic: Clinic) -> dict[str, QuerySet]:
         "reports": deliveries.ready(person, clinic),
         "drafts": ours.filter(state=CaseState.DRAFT, created_by=person),
         "waiting": ours.filter(state=CaseState.WAITING),
-        "late": targets.overdue(clinic),
+        "late": targets.overdue(clinic).filter(state=CaseState.WAITING),
         "logged": ours.filter(created_at__gte=today),
-        "sent": ours.filter(waiting_since__gte=today),
+        # A case that came back with new photos waits anew, and was sent once.
+        "sent": ours.filter(first_waiting_since__gte=today),
     }
 
 
@@ -76,7 +77,7 @@ def part(person: User, clinic: Clinic, found: dict[str, int]) -> Part:
                 number=capped(found["drafts"]),
                 title=ngettext("draft of yours", "drafts of yours", found["drafts"]),
                 text=_("No doctor sees them before they are sent."),
-                url=f"{listed}?tab={CaseState.DRAFT}",
+                url=f"{listed}?tab={CaseState.DRAFT}&mine=1",
                 action=_("Go on with them"),
             )
         )
@@ -102,7 +103,7 @@ def part(person: User, clinic: Clinic, found: dict[str, int]) -> Part:
         rest="",
         facts=[
             Fact(_("Waiting for a doctor"), capped(found["waiting"]), waiting),
-            Fact(_("Over the target"), capped(found["late"]), waiting, is_bad=bool(found["late"])),
+            Fact(_("Over the target"), capped(found["late"]), f"{waiting}&late=1", is_bad=bool(found["late"])),
             Fact(_("Logged today"), capped(found["logged"])),
             Fact(_("Sent today"), capped(found["sent"])),
         ],

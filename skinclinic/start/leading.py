@@ -27,7 +27,7 @@ MOST_LINKS = 4
 
 def counted(person: User, clinic: Clinic) -> dict[str, QuerySet]:
     return {
-        "overdue": targets.overdue(clinic),
+        **late(clinic),
         "flagged": second_looks.to_look_at(person, clinic),
         "questioned": questioned(person, clinic),
         "candidates": ModelVersion.objects.filter(state=ModelState.CANDIDATE),
@@ -45,7 +45,7 @@ def part(person: User, clinic: Clinic, found: dict[str, int]) -> Part:
             card
             for card in (
                 ai_stopped(clinic),
-                overdue(found["overdue"]),
+                overdue(found),
                 _questioned(person, clinic, found["questioned"]),
                 _flagged(found["flagged"]),
                 _candidates(found["candidates"]),
@@ -56,7 +56,11 @@ def part(person: User, clinic: Clinic, found: dict[str, int]) -> Part:
         rest=_("No case is over its target, no model waits for a decision, and nothing has shifted."),
         facts=[
             # Where there are any, the card says so.
-            *([] if found["overdue"] else [Fact(_("Over the target"), "0", reverse("figures"))]),
+            *(
+                []
+                if found["overdue"] or found["overdue_photos"]
+                else [Fact(_("Over the target"), "0", reverse("figures"))]
+            ),
             Fact(_("Trainings under way"), capped(found["trainings"]), reverse("training_list")),
             drift_fact,
         ],
@@ -77,19 +81,48 @@ def ai_stopped(clinic: Clinic) -> Card | None:
     )
 
 
-def overdue(number: int) -> Card | None:
-    if not number:
+def late(clinic: Clinic) -> dict[str, QuerySet]:
+    """What is over its target, for `overdue`: by the tab of the worklist that it stands on."""
+    overdue = targets.overdue(clinic)
+    return {
+        "overdue": overdue.filter(state=CaseState.WAITING),
+        "overdue_photos": overdue.filter(state=CaseState.PHOTOS_WANTED),
+    }
+
+
+def overdue(found: dict[str, int]) -> Card | None:
+    """From the numbers of `late`: each is the length of the list that it leads to."""
+    waiting, photos = found["overdue"], found["overdue_photos"]
+    if not waiting and not photos:
         return None
+    if not waiting:
+        return Card(
+            key="overdue",
+            icon="hourglass",
+            number=capped(photos),
+            title=ngettext("case over its target", "cases over their target", photos),
+            text=_("Waiting for new photos, longer than the clinic wants for the urgency."),
+            url=_late_address(CaseState.PHOTOS_WANTED),
+            action=_("Show the cases"),
+            tone="urgent",
+        )
+    words = ngettext("%(number)s more waits for new photos", "%(number)s more wait for new photos", photos)
+    more = Link(words % {"number": capped(photos)}, _late_address(CaseState.PHOTOS_WANTED))
     return Card(
         key="overdue",
         icon="hourglass",
-        number=capped(number),
-        title=ngettext("case over its target", "cases over their target", number),
-        text=_("Waiting for a doctor or for new photos, longer than the clinic wants for the urgency."),
-        url=f"{reverse('worklist')}?tab={CaseState.WAITING}",
+        number=capped(waiting),
+        title=ngettext("case over its target", "cases over their target", waiting),
+        text=_("Waiting for a doctor, longer than the clinic wants for the urgency."),
+        url=_late_address(CaseState.WAITING),
         action=_("Show the cases"),
         tone="urgent",
+        links=(more,) if photos else (),
     )
+
+
+def _late_address(state: CaseState) -> str:
+    return f"{reverse('worklist')}?tab={state.value}&late=1"
 
 
 def questioned(person: User, clinic: Clinic) -> QuerySet[Case]:

@@ -1,7 +1,11 @@
 """Doctors: the next case, what is urgent, what they have begun, second reads, practice, and their day so far."""
 
+import zoneinfo
+from urllib.parse import urlencode
+
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -76,7 +80,7 @@ def _urgent_links(urgent: int) -> tuple[Link, ...]:
     if not urgent:
         return ()
     words = ngettext("%(number)s of them is urgent", "%(number)s of them are urgent", urgent)
-    address = f"{reverse('worklist')}?tab={CaseState.WAITING}&urgency={Urgency.URGENT.value}"
+    address = f"{reverse('worklist')}?tab={CaseState.WAITING}&urgency={Urgency.URGENT.value}&mine=1"
     return (Link(words % {"number": capped(urgent)}, address),)
 
 
@@ -85,7 +89,7 @@ def _of_stage(counts: dict[tuple[ReadStage, Urgency], int], stage: ReadStage) ->
 
 
 def _stage_address(stage: ReadStage) -> str:
-    return f"{reverse('worklist')}?tab={CaseState.WAITING}&stage={stage.value}"
+    return f"{reverse('worklist')}?tab={CaseState.WAITING}&stage={stage.value}&mine=1"
 
 
 def _arbitrations(counts: dict[tuple[ReadStage, Urgency], int]) -> Card | None:
@@ -164,11 +168,12 @@ def _day(person: User, clinic: Clinic) -> list[Fact]:
         .select_related("first_opinion", "case__clinic")
     )
     in_time = Share.of([_in_time(read) for read in signed if read.case.waiting_since])
-    figures = reverse("figures")
+    day = {"from": (today := timezone.localdate(timezone=zoneinfo.ZoneInfo(clinic.time_zone))), "to": today, "mine": 1}
+    flow, agreement = (f"{reverse('figures')}?{urlencode({'show': part, **day})}" for part in ("flow", "agreement"))
     return [
-        Fact(_("Read today"), str(len(signed)), figures),
-        Fact(_("Within the target"), _of(in_time), figures),
-        Fact(_("Changed after seeing the AI"), str(sum(_changed(read) for read in signed)), figures),
+        Fact(_("Read today"), str(len(signed)), flow),
+        Fact(_("Within the target"), _of(in_time), flow),
+        Fact(_("Changed after seeing the AI"), str(sum(_changed(read) for read in signed)), agreement),
     ]
 
 

@@ -14,7 +14,7 @@ from accounts.models import ApiToken, Clinic, User
 from cases import access, spans
 from cases.models import CaseState, MailState, Notification, ReadStage
 from cases.reading import second_reads
-from cases.worklist import targets, today
+from cases.worklist import readable, today
 from cases.worklist.today import Today
 from skinclinic import health
 from skinclinic.start import leading
@@ -26,8 +26,8 @@ FAILED_LATELY = timedelta(days=7)
 
 def counted(person: User, clinic: Clinic) -> dict[str, QuerySet]:
     return {
-        "overdue": targets.overdue(clinic),
-        "arbiters": second_reads.arbiters(clinic),
+        **leading.late(clinic),
+        "arbiters": readable.arbiters(clinic),
         "unsettled": access.cases(person).filter(
             clinic=clinic, state=CaseState.WAITING, read_stage=ReadStage.ARBITRATION
         ),
@@ -64,7 +64,7 @@ def part(person: User, clinic: Clinic | None, found: dict[str, int]) -> Part:
         [
             leading.ai_stopped(clinic),
             _nobody_settles(clinic, found["arbiters"], found["unsettled"]),
-            leading.overdue(found["overdue"]),
+            leading.overdue(found),
             _mails(found["mails"]),
         ]
         if clinic

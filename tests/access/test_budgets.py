@@ -41,7 +41,14 @@ class Page:
 SEARCHES = ("patient_list", "patient_pick", "api-patient-search")
 DIFFER = ("home", "worklist", "case_detail", "figures", "model_detail", "admin:accounts_user_change")
 QUERIES = {
-    "worklist": ("?tab=waiting&ai=flagged", "?tab=draft", "?tab=signed", "?tab=withdrawn", "?tab=photos"),
+    "worklist": (
+        "?tab=waiting&ai=flagged",
+        "?tab=draft",
+        "?tab=signed",
+        "?tab=withdrawn",
+        "?tab=photos",
+        "?tab=waiting&late=1&mine=1",
+    ),
     "figures": ("?show=flow", "?show=agreement", "?show=outcomes", "?show=groups", "?show=drift"),
     "patient_list": ("?page=2",),
 }

@@ -1,6 +1,7 @@
 """The clinic's figures: the numbers, the cases behind them, and whose they are."""
 
 import csv
+import html
 import io
 from datetime import date, timedelta
 from uuid import uuid4
@@ -14,16 +15,16 @@ from django.utils import timezone, translation
 from accounts.models import User
 from cases.figures import agreement, dashboard, drift, flow, influence
 from cases.figures import outcomes as by_biopsy
-from cases.figures.figure import Estimate, csv_row, in_text
+from cases.figures.figure import Estimate, csv_row, in_text, of_cases
 from cases.figures.scope import Scope
-from cases.models import Case, CaseState, Condition, FirstOpinion, PhotoRequest, PredictionState, Read
+from cases.models import Case, CaseState, Condition, FirstOpinion, PhotoRequest, Prediction, PredictionState, Read
 from cases.prediction import refusals
 from cases.reading import drafts, reservations
 from cases.record import outcomes
 from cases.vocabulary import conditions
 from inference.statistics import Share, kappa, kappa_interval, stability
 from tests.cases.readings import make_version, predict
-from tests.cast import Cast, make_patient, make_person, waiting_case
+from tests.cast import Cast, make_image, make_patient, make_person, waiting_case
 
 pytestmark = pytest.mark.django_db
 
@@ -168,6 +169,26 @@ def test_agreement_beyond_chance_and_who_differs(alma):
     assert len(behind(scope, matrix, "NEV_MEL")) + len(behind(scope, matrix, "MEL_MEL")) == 10
 
 
+def test_agreement_is_measured_on_reads_that_knew_of_no_other(alma):
+    """Who settles has read both, who adds has read the report; and what the AI made of a reader is no agreement."""
+    other = make_person(alma.clinic, "doctor")
+    late = {"certainty": "certain", "management": "discharge", "ai_visible": True, "signed_at": timezone.now()}
+    case = judged(alma, "MEL", (alma.doctor, "MEL"))
+    Read.objects.create(case=case, reader=other, kind="second", condition_id="NEV", **late)
+    Read.objects.create(case=case, reader=alma.lead, kind="arbitration", condition_id="MEL", **late)
+    Read.objects.create(case=case, reader=alma.admin, kind="additional", condition_id="MEL", **late)
+    between = agreement.between_readers(scope_of(alma))
+    assert [row.values[1:] for row in between.rows] == [(Share(0, 1), 1)]
+    with_ai = {row.key for row in agreement.with_ai(scope_of(alma)).rows}
+    assert with_ai == {"all", str(alma.doctor.id), str(other.id)}
+    assert all("seen" in figure.note for figure in (between, agreement.with_ai(scope_of(alma))))
+    # Both thought of a nevus; the AI made one of them say melanoma.
+    judged(alma, "MEL", (alma.doctor, "MEL"), first="NEV")
+    moved = Case.objects.latest("created_at")
+    Read.objects.create(case=moved, reader=other, kind="second", condition_id="NEV", **late)
+    assert [row.values[1:] for row in agreement.between_readers(scope_of(alma)).rows] == [(Share(1, 2), 2)]
+
+
 def test_a_case_that_took_long_keeps_what_was_said_first(alma):
     """Reads are looked for since the cases were logged, which may be long before the days that are shown."""
     other = make_person(alma.clinic, "doctor")
@@ -286,6 +307,70 @@ def test_a_reader_sees_their_own_and_another_clinic_nothing(alma, brno, sign_in)
     listed = client.get(reverse("figure_cases", args=["with_ai"]), {"at": str(other.id)}).content.decode()
     assert "No cases" in listed
     assert str(theirs.id) not in listed
+
+
+def many_kinds_of_cases(cast: Cast) -> None:
+    """Something for every figure, and a case that two have read in every one that counts reads or photos."""
+    other = make_person(cast.clinic, "doctor")
+    both = {"NEV": ((cast.doctor, "NEV"), (other, "MEL")), "MEL": ((cast.doctor, "MEL"), (other, "MEL"))}
+    for ai, biopsy, hours in (("NEV", "MEL", 1), ("MEL", "MEL", 100), ("NEV", "NEV", 300), ("MEL", "", 1)):
+        for first in ("NEV", "MEL", ""):
+            case = judged(cast, ai, *both[ai], first=first, biopsy=biopsy, hours=hours, fitzpatrick="2")
+    last = case.reads.get(reader=cast.doctor)
+    again = {"condition_id": "BCC", "certainty": "certain", "management": "biopsy", "ai_visible": True}
+    for corrected in (last, case.reads.get(reader=other)):
+        Read.objects.create(case=case, reader=cast.doctor, kind="correction", corrects=corrected, **again)
+    for wanting, faults in ((case, ["dark"]), (judged(cast), ["dark", "blurred"])):
+        PhotoRequest.objects.create(id=uuid4(), case=wanting, faults=faults, asked_by=cast.doctor)
+    second = make_image(case)
+    predict(second, probabilities=[["MEL", 0.9]], novelty=4.0)
+    case.images.update(quality_remarks=["blurred"])
+    Prediction.objects.update(novelty=4.0)
+    for hours in (1, 100):
+        for state in (CaseState.WAITING, CaseState.PHOTOS_WANTED):
+            waiting = waiting_case(cast)
+            since = timezone.now() - timedelta(hours=hours)
+            Case.objects.filter(id=waiting.id).update(state=state, waiting_since=since)
+            empty = {"condition": None, "certainty": "", "management": "", "comment": ""}
+            drafts.save(waiting, cast.doctor, version=0, **empty)
+            reservations.reserve(waiting, cast.lead if hours == 1 else cast.doctor)
+
+
+def test_every_number_leads_to_so_many_cases(alma, sign_in, monkeypatch):
+    known = drift.Learnt("m", {"NEV": 0.5, "MEL": 0.5}, {"forearm": 1.0}, age=50.0, novelty=3.0)
+    monkeypatch.setattr("cases.figures.drift.learnt_by", lambda version: known)
+    many_kinds_of_cases(alma)
+    for person in (alma.lead, alma.doctor):
+        scope, client = scope_of(alma, person), sign_in(person)
+        for key in dashboard.ENTRIES:
+            figure = dashboard.figure(scope, key)
+            if figure is None:
+                continue
+            links = 0
+            for row in figure.rows:
+                for value, (column, cell) in zip(
+                    row.values, figure.linked_rows[figure.rows.index(row)][1], strict=True
+                ):
+                    where = f"{key}, {row.label}, {column}: {cell.text}"
+                    counts = value.hits if isinstance(value, Share) else value if isinstance(value, int) else 0
+                    assert bool(counts) <= bool(cell.links), where
+                    for link in cell.links:
+                        listed = scope.cases().filter(link.behind.filter).distinct().count()
+                        assert listed == link.behind.number, where
+                        assert link.words.startswith(str(listed)), where
+                        links += 1
+                    if isinstance(value, Share) and figure.counts is of_cases:
+                        assert sum(link.behind.number for link in cell.links) == value.n, where
+                # The page lists what was counted here, and says so.
+                cell = next((each for each in row.linked_cells if each.links), None)
+                if cell:
+                    at = {"at": row.key, "of": cell.links[-1].of}
+                    page = client.get(reverse("figure_cases", args=[key]), at)
+                    assert page.context["page"].paginator.count == cell.links[-1].behind.number
+                    assert figure.column(at["of"]) in html.unescape(page.content.decode())
+            assert links, key
+    nothing = client.get(reverse("figure_cases", args=["turnaround"]), {"at": "3", "of": "x-y"})
+    assert nothing.context["page"].paginator.count == 0
 
 
 def test_pages_and_csv_say_the_same_with_few_queries(alma, sign_in, django_assert_max_num_queries):

@@ -101,6 +101,29 @@ def test_filters_survive_their_way_through_the_address():
     assert Filters.read({"tab": "x", "urgency": "9", "site": "moon", "ai": "?", "sort": "-"}) == Filters()
 
 
+def test_what_is_late_or_mine_is_asked_only_where_there_is_something_to_do():
+    filters = Filters(late=True, mine=True)
+    assert filters.query == "tab=waiting&late=1&mine=1"
+    assert Filters.read({"tab": "waiting", "late": "1", "mine": "1"}) == filters
+    assert filters.on(Tab.DRAFT) == Filters(tab=Tab.DRAFT, sort=Sort.NEWEST, mine=True)
+    assert not filters.on(Tab.SIGNED).narrows
+    assert not Filters.read({"tab": "signed", "late": "1", "mine": "1"}).narrows
+
+
+def test_a_view_keeps_what_is_late_and_mine(alma, sign_in):
+    late, _early = waits(alma, hours=100), waits(alma)
+    Case.objects.filter(id=waits(alma, hours=100).id).update(read_stage="arbitration")  # a lead's to read
+    client = sign_in(alma.doctor)
+    client.post(reverse("worklist_save_view"), {"tab": "waiting", "late": "1", "mine": "1", "name": "Mine and late"})
+    (view,) = saved_views.of(alma.doctor, alma.clinic)
+    page = client.get(f"{reverse('worklist')}?{view.query}")
+    assert [row.case for row in page.context["page"].rows] == [late]
+    assert str(page.context["views"][0][1]) == "1"
+    # Who does not read has the cases that they logged.
+    Case.objects.exclude(id=late.id).update(created_by=alma.lead)
+    assert [row.case for row in listing.page(alma.staff, alma.clinic, Filters(mine=True)).rows] == [late]
+
+
 def test_filters_by_urgency_and_site(alma):
     soon = waits(alma, urgency=Urgency.SOON)
     other = waits(alma)

@@ -13,7 +13,7 @@ from accounts.roles import Role
 from cases.models import Case, Condition, FirstOpinion, MailState, Notification, Prediction, ReadStage, Urgency
 from cases.photo import retakes
 from cases.prediction import switch
-from cases.reading import drafts, reads
+from cases.reading import drafts, reads, reservations
 from inference.models import ModelState, ModelVersion
 from tests.cases.models import registered_model
 from tests.cases.readings import URGENT, predict
@@ -30,7 +30,7 @@ def alive(monkeypatch):
 
 @pytest.fixture
 def start(sign_in):
-    """start(person) -> {key of a card: the card}, of a page whose every link opens."""
+    """start(person) -> {key of a card: the card}, of a page whose every link opens and holds as many as is said."""
 
     def _start(person: User) -> dict:
         client = sign_in(person)
@@ -40,9 +40,27 @@ def start(sign_in):
         addresses |= {fact.url for part in parts for fact in part.facts if fact.url}
         for address in addresses - {reverse("worklist_next")}:
             assert client.get(address, follow=True).status_code == 200, address
+        for address, said in numbers(parts):
+            listed = client.get(address).context
+            assert (len(listed["page"].rows), str(said)) == (said, str(tally_of(listed))), address
         return cards
 
     return _start
+
+
+def numbers(parts: list) -> list[tuple[str, int]]:
+    """(address of the worklist, the number beside it) of cards, of what they say beneath, and of facts."""
+    cards = [card for part in parts for card in part.cards]
+    said = [(card.url, card.number) for card in cards]
+    said += [(link.url, link.words.split()[0]) for card in cards for link in card.links]
+    said += [(fact.url, fact.value) for part in parts for fact in part.facts]
+    return [
+        (url, int(number)) for url, number in said if url.startswith(f"{reverse('worklist')}?") and number.isdigit()
+    ]
+
+
+def tally_of(listed) -> str:
+    return next(str(tally) for tally in listed["tallies"] if tally.tab == listed["filters"].tab)
 
 
 def late(case: Case, hours: int = 100) -> Case:
@@ -92,6 +110,44 @@ def test_a_doctor_reads_the_most_urgent_case_next(alma, start):
     assert str(urgent.lesion.patient) in card.text
     assert "2\u00a0h\u00a0left" in card.text  # of four, and a moment has passed
     assert [link.words for link in card.links] == ["1 of them is urgent"]
+
+
+def test_each_number_leads_to_so_many_cases(alma, start):
+    """Beside what is counted there is always something that is not."""
+    others = make_person(alma.clinic, Role.STAFF)
+    Case.objects.filter(id=make_case(alma).id).update(created_by=others)
+    make_case(alma)
+    trainee, doctor = make_person(alma.clinic, Role.DOCTOR), make_person(alma.clinic, Role.DOCTOR)
+    Membership.objects.filter(user=trainee).update(is_trainee=True)
+    for number, stage in enumerate([ReadStage.FIRST, ReadStage.SECOND, ReadStage.SECOND, ReadStage.ARBITRATION]):
+        for urgency in (Urgency.URGENT, Urgency.ROUTINE):
+            case = late(waiting_case(alma), hours=100 if number % 2 else 1)
+            sign(case, alma.lead if number == 1 else alma.doctor) if number else None
+            reason = "trainee" if number == 2 else ""
+            Case.objects.filter(id=case.id).update(
+                state="waiting", urgency=urgency, read_stage=stage, second_read_reason=reason
+            )
+    reservations.reserve(waiting_case(alma, requested_urgency=Urgency.URGENT), alma.doctor)
+    for hours in (1, 100):
+        wanted = waiting_case(alma)
+        retakes.ask(case_id=wanted.id, by=alma.doctor, request_id=uuid7(), faults=["blurred"])
+        late(wanted, hours)
+    cards = start(alma.lead)
+    assert (cards["overdue"].number, cards["overdue"].links[0].words) == ("4", "1 more waits for new photos")
+    assert cards["second-reads"].number == "2"  # their own first reads are not theirs to confirm
+    assert [start(person)["next"].number for person in (trainee, doctor)] == ["4", "6"]
+    assert start(alma.staff)["drafts"].number == "1"
+    assert start(alma.admin)["overdue"].number == "4"
+    Case.objects.filter(state="waiting").update(state="draft")
+    assert start(alma.lead)["overdue"].url.endswith("?tab=photos&late=1")
+
+
+def test_a_case_that_came_back_was_sent_once(alma, sign_in):
+    case = waiting_case(alma)
+    yesterday = timezone.now() - timedelta(days=1)
+    Case.objects.filter(id=case.id).update(created_at=yesterday, first_waiting_since=yesterday)
+    (part,) = sign_in(alma.staff).get(reverse("home")).context["parts"]
+    assert [fact.value for fact in part.facts] == ["1", "0", "0", "0"]
 
 
 def test_a_number_is_followed_by_small_letters(alma, start):
