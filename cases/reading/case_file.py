@@ -31,6 +31,7 @@ class CaseFile:
     record: Any
     visits: list[Case]  # the other visits of the same lesion, the newest first
     conditions: conditions.Known
+    has_more_visits: bool = False  # than MOST_EARLIER: the patient's page lists them
 
     @property
     def case(self) -> Case:
@@ -110,10 +111,11 @@ def find(person: access.Person, case_id: UUID) -> CaseFile | None:
         )
         .order_by(Choice(When(id=case_id, then=Value(0)), default=Value(1)), "-created_at", "-id")
     )
-    cases: list[Any] = list(found[: 1 + MOST_EARLIER])
+    cases: list[Any] = list(found[: 1 + MOST_EARLIER + 1])
     if not cases or cases[0].id != case_id:
         return None
-    return CaseFile(cases[0], cases[1:], conditions.known())
+    visits = cases[1:]
+    return CaseFile(cases[0], visits[:MOST_EARLIER], conditions.known(), len(visits) > MOST_EARLIER)
 
 
 def with_card(person: access.Person, case_id: UUID) -> Case | None:

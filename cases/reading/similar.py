@@ -1,5 +1,9 @@
 """Look-alikes: the signed cases of the clinic whose photos the model's features hold to be nearest to this one.
 
+They are found by the features of the version that read this case's photo, also where it read theirs silently: after a
+promotion nearly all that the new version knows of signed cases is silent. What it said of them is not told; told is the
+opinion that people are shown.
+
 The features (`Prediction.embedding`) of each clinic and model version lie in memory as one matrix, the newest
 `MOST_PHOTOS` of them: 10,000 photos of 1,280 features in half precision are 26 MB, and `MOST_MATRICES` of them the
 most that a process keeps. A matrix grows by what was signed since, and is read anew after `READ_ANEW`. What it holds
@@ -21,7 +25,7 @@ from django.db.models import QuerySet
 from cases import access
 from cases.access import Person
 from cases.models import Case, CaseState, Consent, LesionImage, Prediction, PredictionState
-from cases.prediction.opinions import percent
+from cases.prediction import opinions
 from cases.reading import labels
 
 SHOWN = 9
@@ -50,17 +54,32 @@ class LookAlike:
         return self.ai_code == self.label.code
 
     @property
+    def is_settled(self) -> bool:
+        """Whether the label says who was right: not where readers disagree, or nobody confirmed a correction."""
+        return self.label.source not in (labels.LabelSource.DISPUTED, labels.LabelSource.UNCONFIRMED)
+
+    @property
     def ai_percent(self) -> str:
-        return percent(self.ai_probability)
+        return opinions.percent(self.ai_probability)
 
 
 @dataclass(frozen=True)
 class LookAlikes:
     found: tuple[LookAlike, ...]
+    has_read_none: bool = False  # whether the model has read no signed photo of the clinic yet
+
+    @property
+    def settled(self) -> list[LookAlike]:
+        return [each for each in self.found if each.is_settled]
+
+    @property
+    def unsettled(self) -> int:
+        return len(self.found) - len(self.settled)
 
     @property
     def wrong(self) -> int:
-        return sum(not each.ai_was_right for each in self.found)
+        """How often among the settled ones."""
+        return sum(not each.ai_was_right for each in self.settled)
 
 
 def look_alikes(person: Person, case: Case, prediction: Prediction, names: dict[str, str]) -> LookAlikes:
@@ -74,11 +93,11 @@ def look_alikes(person: Person, case: Case, prediction: Prediction, names: dict[
         return LookAlikes(())
     matrix = _matrix(case.clinic_id, prediction.model_version_id)
     near = matrix.nearest(features, other_than=case.lesion.patient_id)
-    rows = {row.id: row for row in _shown(access.predictions(person), case.clinic_id).filter(id__in=near)}
+    rows = {row.image_id: row for row in _shown(person, case.clinic_id, near)}
     truth = labels.of_cases(row.image.case_id for row in rows.values())
     found = []
-    for prediction_id, similarity in near.items():
-        row = rows.get(prediction_id)
+    for image_id, similarity in near.items():
+        row = rows.get(image_id)
         # The patient is asked once more of the database: a case may have been moved to another one.
         if row is None or row.image.case.lesion.patient_id == case.lesion.patient_id:
             continue
@@ -87,18 +106,20 @@ def look_alikes(person: Person, case: Case, prediction: Prediction, names: dict[
             continue
         code, share = row.probabilities[0]
         found.append(LookAlike(row.image.case, row.image, similarity, label, code, names.get(code, code), float(share)))
-    return LookAlikes(tuple(found[:SHOWN]))
+    return LookAlikes(tuple(found[:SHOWN]), has_read_none=not matrix.images)
 
 
-def _shown(predictions: QuerySet[Prediction], clinic_id: UUID) -> QuerySet[Prediction]:
-    return _eligible(predictions, clinic_id).select_related("image__case__lesion").defer("maps", "embedding")
+def _shown(person: Person, clinic_id: UUID, images: Iterable[UUID]) -> QuerySet[Prediction]:
+    """The opinions that people are shown of these photos, as far as `person` may see them."""
+    newest = opinions.shown_predictions().filter(image__in=list(images)).values("id")
+    of_photos = _eligible(access.predictions(person).filter(id__in=newest), clinic_id)
+    return of_photos.select_related("image__case__lesion").defer("maps", "embedding")
 
 
 def _eligible(predictions: QuerySet[Prediction], clinic_id: UUID) -> QuerySet[Prediction]:
     """Finished opinions on photos of the clinic's signed cases, of patients who allow the AI."""
     return predictions.filter(
         state=PredictionState.DONE,
-        embedding__isnull=False,
         image__removed_at__isnull=True,
         image__case__clinic=clinic_id,
         image__case__state=CaseState.SIGNED,
@@ -127,7 +148,7 @@ class _Matrix:
     version_id: UUID
     read_at: float = field(default_factory=time.monotonic)
     signed_until: datetime | None = None
-    ids: list[UUID] = field(default_factory=list)
+    images: list[UUID] = field(default_factory=list)
     patients: list[UUID] = field(default_factory=list)
     lesions: list[UUID] = field(default_factory=list)
     rows: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float16))
@@ -136,39 +157,45 @@ class _Matrix:
     def refresh(self) -> None:
         """Reads what was signed since the last time; one query."""
         with self.lock:
-            wanted = _eligible(Prediction.objects.filter(model_version=self.version_id), self.clinic_id)
+            by_version = Prediction.every.filter(model_version=self.version_id, embedding__isnull=False)
+            wanted = _eligible(by_version, self.clinic_id)
             if self.signed_until:
                 wanted = wanted.filter(image__case__signed_at__gte=self.signed_until - _OVERLAP)
-            columns = ("id", "image__case__lesion__patient_id", "image__case__lesion_id", "image__case__signed_at")
+            columns = (
+                "image_id",
+                "image__case__lesion__patient_id",
+                "image__case__lesion_id",
+                "image__case__signed_at",
+            )
             newest = wanted.order_by("-image__case__signed_at", "-id").values_list(*columns, "embedding")[:MOST_PHOTOS]
             self._add(newest.iterator(chunk_size=500))
 
     def _add(self, found: Iterable[tuple[Any, ...]]) -> None:
-        known = set(self.ids)
-        ids, patients, lesions = [], [], []
+        known = set(self.images)
+        images, patients, lesions = [], [], []
         rows: list[np.ndarray] = []
-        for prediction_id, patient_id, lesion_id, signed_at, embedding in found:
+        for image_id, patient_id, lesion_id, signed_at, embedding in found:
             unit = _unit(np.frombuffer(bytes(embedding), np.float16).astype(np.float32))
             width = len(rows[0]) if rows else self.rows.shape[1] or None
-            if prediction_id in known or unit is None or (width and len(unit) != width):
+            if image_id in known or unit is None or (width and len(unit) != width):
                 continue
-            ids.append(prediction_id)
+            images.append(image_id)
             patients.append(patient_id)
             lesions.append(lesion_id)
             rows.append(unit.astype(np.float16))
             self.signed_until = max(self.signed_until or signed_at, signed_at)
         if rows:
             # The newest first, so that what is cut off is what was signed longest ago.
-            self.ids = (ids + self.ids)[:MOST_PHOTOS]
+            self.images = (images + self.images)[:MOST_PHOTOS]
             self.patients = (patients + self.patients)[:MOST_PHOTOS]
             self.lesions = (lesions + self.lesions)[:MOST_PHOTOS]
             new = np.stack(rows)
             self.rows = (np.concatenate([new, self.rows]) if len(self.rows) else new)[:MOST_PHOTOS]
 
     def nearest(self, features: np.ndarray, other_than: UUID) -> dict[UUID, float]:
-        """{prediction: cosine} of the nearest photos, one a lesion, the nearest first; none of that patient."""
+        """{photo: cosine} of the nearest photos, one a lesion, the nearest first; none of that patient."""
         with self.lock:
-            ids, patients, lesions, rows = self.ids, self.patients, self.lesions, self.rows
+            images, patients, lesions, rows = self.images, self.patients, self.lesions, self.rows
         if not len(rows) or rows.shape[1] != len(features):
             return {}
         # In stretches, so that no second matrix in single precision stands beside the first.
@@ -181,7 +208,7 @@ class _Matrix:
             if patients[place] == other_than or lesions[place] in seen:
                 continue
             seen.add(lesions[place])
-            near[ids[place]] = float(cosines[place])
+            near[images[place]] = float(cosines[place])
             if len(near) == _CANDIDATES:
                 break
         return near

@@ -105,6 +105,7 @@ def page(
         "history": shown,
         "outcome": getattr(case, "outcome", None),
         "earlier": listing.rows(file.visits, names),
+        "has_more_visits": file.has_more_visits,
         "problem": problem,
         "doubt": doubt,
         "may_log": can(user, case.clinic_id, Capability.LOG_CASES),

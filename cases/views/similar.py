@@ -23,4 +23,5 @@ def case_similar(request: HttpRequest, case_id: UUID) -> HttpResponse:
         # with_photos leaves the features out, which only this panel needs.
         prediction = Prediction.objects.only("embedding", "model_version_id").get(id=card.chosen.prediction.id)
         found = similar.look_alikes(request.user, case, prediction, context["names"])
-    return render(request, "cases/page/_similar_found.html", {"similar": found, "most": f"{similar.MOST_PHOTOS:,}"})
+    shown = {"similar": found, "most": f"{similar.MOST_PHOTOS:,}", "card": card}
+    return render(request, "cases/page/_similar_found.html", shown)

@@ -190,7 +190,7 @@ RULES: dict[str, dict[str, Rule]] = {
     "practice_retire": {"POST": Rule((LEAD,), _arg("practice_id", "practice"))},
     "figures": {"GET": Rule((DOCTOR, *RUNNERS))},
     "figure_csv": {"GET": Rule((DOCTOR, *RUNNERS), lambda side: {"key": "turnaround"}, shared=True)},
-    "figure_cases": {"GET": Rule((DOCTOR, *RUNNERS), lambda side: {"key": "turnaround"}, shared=True)},
+    "figure_cases": {"GET": Rule((DOCTOR, *RUNNERS), lambda side: {"key": "confusion"}, shared=True)},
     # --- Photos ---------------------------------------------------------------------------------------
     "photo_upload": {"POST": Rule(PEOPLE, _arg("case_id", "waiting"), _file)},
     "photo_original": {"GET": Rule(PEOPLE, _arg("photo_id", "image"))},

@@ -72,6 +72,15 @@ class Side:
     def clinic(self) -> Clinic:
         return self.cast.clinic
 
+    @property
+    def practice_begun(self) -> PracticeCase:
+        """One that the lead has answered before the AI was shown, and not since; where a test has made it."""
+        return PracticeCase.objects.get(clinic=self.clinic, reads__reader=self.cast.lead, reads__finished_at=None)
+
+    @property
+    def practice_finished(self) -> PracticeCase:
+        return PracticeCase.objects.get(clinic=self.clinic, reads__finished_at__isnull=False)
+
 
 def make_models() -> dict[str, Any]:
     classes = ["NEV", "MEL"]

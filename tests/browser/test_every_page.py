@@ -25,6 +25,7 @@ from tests.access.doors import BACKEND, DOORS
 from tests.access.rules import ALL_RULES, NOBODY, OPERATOR, PEOPLE, STRANGER, Rule
 from tests.access.world import Side, make_models, make_side
 from tests.browser.looks import DESK, LOOKS_ONLY, PHONE, TABLET, violations
+from tests.cases.readings import predict
 from tests.cast import make_person, photo
 
 CHECKS = Path(__file__).with_name("every_page.js").read_text(encoding="utf-8")
@@ -33,11 +34,20 @@ CHECKS = Path(__file__).with_name("every_page.js").read_text(encoding="utf-8")
 STATES: dict[str, list[tuple[str, str]]] = {
     "case_detail": [("case_id", state) for state in ("draft", "waiting", "withdrawn", "wanted")],
     "report_page": [("case_id", "waiting")],
+    "practice_case": [("practice_id", "practice_begun"), ("practice_id", "practice_finished")],
 }
 QUERIES = {
-    "worklist": ["?tab=draft", "?tab=signed", "?tab=withdrawn", "?tab=waiting&urgency=1"],
+    "worklist": [
+        "?tab=draft",
+        "?tab=signed",
+        "?tab=withdrawn",
+        "?tab=waiting&urgency=1",
+        "?tab=photos",
+        "?tab=waiting&late=1&mine=1",
+    ],
     "case_new": ["?patient={patient}"],
-    "figures": ["?show=agreement", "?show=groups"],
+    "figures": ["?show=agreement", "?show=groups", "?show=outcomes", "?show=drift"],
+    "figure_cases": ["?at=NEV_MEL"],
 }
 # Who looks: the first of them that may. A stranger's entrance shows nothing to those who are signed in.
 LOOKERS = (STRANGER, rules.LEAD, OPERATOR, rules.STAFF)
@@ -146,12 +156,12 @@ def side(transactional_db, settings, tmp_path) -> Side:
     ModelVersion.objects.filter(pk=side.candidate.pk).update(name="efficientnet-lite2-from-signed-cases-2026-11")
     side.patient.family_name, side.patient.given_name = "Papadopoulou-Konstantinidou-Oberhauserova", "Maria Magdalena"
     side.patient.save()
-    read = PracticeCase.objects.get(pk=side.practice.pk)
-    read.pk, read.sha256 = uuid7(), "6" * 64
-    read.save(force_insert=True)
-    PracticeRead.objects.create(
-        practice=read, reader=side.cast.lead, first=read.answer, final=read.answer, finished_at=timezone.now()
-    )
+    for number, ended in (("6", {"final": side.condition, "finished_at": timezone.now()}), ("7", {})):
+        read = PracticeCase.objects.get(pk=side.practice.pk)
+        read.pk, read.sha256 = uuid7(), number * 64
+        read.save(force_insert=True)
+        PracticeRead.objects.create(practice=read, reader=side.cast.lead, first=read.answer, **ended)
+    predict(side.signed.images.get(), side.model, probabilities=[["MEL", 0.9], ["NEV", 0.1]])
     for image in LesionImage.objects.all():
         for file in (image.original, image.derivative, image.thumbnail):
             (tmp_path / file.name).parent.mkdir(parents=True, exist_ok=True)

@@ -470,6 +470,20 @@ def test_earlier_visits_of_the_lesion_show_their_conclusions(alma, case, look):
     assert str(elsewhere.id) not in html
 
 
+def test_a_timeline_that_is_cut_says_so_and_leads_to_all(alma, case, look, sign_in, monkeypatch):
+    monkeypatch.setattr("cases.reading.case_file.MOST_EARLIER", 2)
+    others = [lifecycle.log_case(lesion=case.lesion, by=alma.staff) for _visit in range(2)]
+    assert "Only the newest" not in look(alma.doctor, case)
+    others.append(lifecycle.log_case(lesion=case.lesion, by=alma.staff))
+    page = look(alma.doctor, case)
+    patient = reverse("patient_detail", args=[case.lesion.patient_id])
+    assert f'<a href="{patient}#lesion-{case.lesion_id}">Only the newest 2 are here: all visits</a>' in page
+    assert [reverse("case_detail", args=[each.id]) in page for each in others] == [False, True, True]
+    everything = sign_in(alma.doctor).get(patient).content.decode()
+    assert f'id="lesion-{case.lesion_id}"' in everything
+    assert all(str(each.id) in everything for each in others)
+
+
 def test_the_heat_maps_choices_stand_beneath_its_switch(alma, case, look):
     opinion_on(case, maps=b"0" * 98 * 3, map_rows=7)
     page = look(alma.doctor, case)

@@ -202,6 +202,7 @@ def test_no_code_goes_round_the_manager():
         "cases/prediction/queue.py",  # who works on it
         "cases/prediction/computing.py",  # what a worker says of it
         "cases/prediction/rescoring.py",  # signed cases scored again
+        "cases/reading/similar.py",  # features alone; what was said of a look-alike is what people were shown
         "cases/worklist/second_looks.py",  # signed cases that a new model would flag, for leads
         "skinclinic/metrics.py",  # counts, without a case
         "training/comparing/agreement.py",  # counts, without a case

@@ -5,7 +5,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from cases.models import Case, Condition, Consent, Prediction
+from cases.models import Case, Condition, Consent, Prediction, Read
 from cases.prediction import opinions
 from cases.reading import labels, similar
 from cases.record import outcomes
@@ -91,6 +91,43 @@ def test_who_is_left_out(alma):
     removed.images.update(removed_at=timezone.now())
     type(patient).objects.filter(lesions__cases=unwilling).update(ai_consent=Consent.REFUSED)
     assert [each.case for each in found(alma.doctor, case, prediction).found] == [kept]
+
+
+def test_after_a_promotion_the_silent_features_find_them_and_the_shown_opinion_is_told(alma, sign_in):
+    """What the new version said of signed cases is silent; what people were shown of them came from the one before."""
+    older, newer = make_version("older", "retired"), make_version("newer")
+    near, far = signed_case(alma), signed_case(alma)
+    for case, degrees in ((near, 5), (far, 50)):
+        photo = case.images.get()
+        predict(photo, older, probabilities=[["MEL", 0.7]])
+        predict(photo, newer, embedding=features(degrees), probabilities=[["NEV", 0.9]], silent=True)
+    case = waiting_case(alma)
+    prediction = predict(case.images.get(), newer, embedding=features(0))
+    look_alikes = found(alma.doctor, case, prediction)
+    assert [(each.case, each.ai_code, each.ai_probability) for each in look_alikes.found] == [
+        (near, "MEL", 0.7),
+        (far, "MEL", 0.7),
+    ]
+    # A version that has read none of them says so, and does not say that there are none.
+    Prediction.every.filter(silent=True).delete()
+    similar.forget()
+    assert found(alma.doctor, case, prediction).has_read_none
+    page = sign_in(alma.doctor).get(reverse("case_similar", args=[case.id])).content.decode()
+    assert "No signed photo has been read by newer yet." in page
+
+
+def test_nobody_was_wrong_where_it_is_not_settled_what_it_was(alma, sign_in):
+    signed(alma, 10, first="MEL")
+    disputed = signed(alma, 20, first="MEL")
+    other = {"condition_id": "BCC", "certainty": "certain", "management": "biopsy", "ai_visible": False}
+    Read.objects.create(case=disputed, reader=alma.lead, kind="second", **other)
+    case, prediction = asked(alma)
+    look_alikes = found(alma.doctor, case, prediction)
+    assert [each.is_settled for each in look_alikes.found] == [True, False]
+    assert (look_alikes.wrong, look_alikes.unsettled) == (1, 1)
+    page = " ".join(sign_in(alma.doctor).get(reverse("case_similar", args=[case.id])).content.decode().split())
+    assert "Of 1 look-alike signed here, the AI was wrong in 1." in page
+    assert "1 is not counted: its readers disagree" in page
 
 
 def test_grows_by_what_was_signed_since_and_stays_within_its_limit(alma, monkeypatch, django_assert_num_queries):
