@@ -13,7 +13,10 @@ class AuditHistory(AuditlogHistoryAdminMixin, admin.ModelAdmin):
     auditlog_history_template = "admin/audit_history.html"
 
     def hide(self, entry: Any, record: Any, person: Any) -> None:
-        """Takes out of an entry about `record` what `person` may not see now; `entry.unnamed` hides who it was."""
+        """Takes out of an entry about `record` what `person` may not see now; `entry.unnamed` hides who it was.
+
+        An entry of which nothing is left is not shown.
+        """
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -26,7 +29,13 @@ class AuditHistory(AuditlogHistoryAdminMixin, admin.ModelAdmin):
         answer = cast(TemplateResponse, super().auditlog_history_view(request, object_id, extra_context))
         kind = ContentType.objects.get_for_model(self.model)
         told = answer.context_data or {}
-        for entry in told["log_entries"]:
+        page = told["log_entries"]
+        entries = list(page)
+        for entry in entries:
             entry.content_type = kind  # known of all of them, or each would ask for it by itself
+            said_something = bool(entry.changes)
             self.hide(entry, told["object"], request.user)
+            entry.says_nothing = said_something and not entry.changes
+        # That something happened then tells, too.
+        page.object_list = [entry for entry in entries if not entry.says_nothing]
         return answer

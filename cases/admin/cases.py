@@ -73,7 +73,8 @@ class CaseAdmin(RecordAdmin):
 
     def hide(self, entry: LogEntry, record: Any, person: access.Person) -> None:
         if record.ai_is_hidden:
-            without(entry, TELLING)
+            # A rise of the urgency by the system is the AI's flag; what it is now stands in the record.
+            without(entry, [*TELLING, "urgency"])
         if record.reads_are_hidden:
             without(entry, ["second_read_reason"])
         # Whoever signs a read moves the case to its next stage.

@@ -290,7 +290,8 @@ def flagged_case(cast, state, *, committed_by=None):
     case = make_case(cast)
     make_image(case)
     prediction = opinion_on(case, **URGENT)
-    Case.objects.filter(id=case.id).update(flagged_by_ai=True, urgency=Urgency.URGENT)
+    case.flagged_by_ai, case.urgency = True, Urgency.URGENT
+    case.save(update_fields=["flagged_by_ai", "urgency"])
     if state != CaseState.DRAFT:
         lifecycle.send(case.id)
         if committed_by:
@@ -348,6 +349,8 @@ def told_by_the_admin(client, case, prediction):
 
     one = page("case_change", case.pk).content.decode()
     history = page("case_history", case.pk).content.decode()
+    # That something happened at that time tells, too.
+    assert all("<td>" in entry for entry in history.split("<article")[1:])
     assert not lists(case, page("case_changelist", flagged="no"))
     assert page("case_changelist", flagged_by_ai__exact="1").status_code == 400
     assert page("case_changelist", requested_urgency__exact="3").status_code == 400
@@ -356,6 +359,7 @@ def told_by_the_admin(client, case, prediction):
         "one case": "flagged urgent by the AI" in one.replace("Flagged", "flagged"),
         "what was asked": "field-requested_urgency" in one,
         "history": "urgency asked for" in history.lower(),
+        "history of the urgency": "<td>urgency</td>" in history.lower(),
         "cases by flag": lists(case, page("case_changelist", flagged="yes")),
         "predictions": lists(prediction, page("prediction_changelist", urgent__exact="1")),
         "one prediction": page("prediction_change", prediction.pk).status_code == 200,
