@@ -1,7 +1,8 @@
 // The unfinished read, saved with every change: the server has it, so that a crash or another machine loses nothing.
+import { isNotNow } from "./not-now.js";
+
 const SOON = 400; // ms after the last change
 const AGAIN = 5000; // ms after a failure
-const NOT_NOW = [408, 429]; // as any fault of the server's: the same may be taken a moment later
 
 const form = document.querySelector("[data-draft-url]");
 const says = document.querySelector("[data-draft-state]");
@@ -41,20 +42,20 @@ async function save() {
     // Goes on though the page goes away.
     const options = { method: "POST", body: body(), headers: { Accept: "application/json" }, keepalive: true };
     const answer = await fetch(form.dataset.draftUrl, options);
-    if (answer.status >= 500 || NOT_NOW.includes(answer.status)) throw new Error(`${answer.status}`);
-    if (answer.redirected || !answer.headers.get("Content-Type")?.startsWith("application/json")) {
+    const isJson = answer.headers.get("Content-Type")?.startsWith("application/json");
+    const words = isJson ? await answer.json() : {};
+    if (answer.redirected || answer.status === 401 || answer.status === 403) {
       stopped = true; // led to the sign-in
-      say(form.dataset.draftSignedOut);
-      saving = false;
-      return;
-    }
-    const words = await answer.json();
-    if (answer.ok) {
+      say(words.error ?? form.dataset.draftSignedOut);
+    } else if (isNotNow(answer.status) || (answer.ok && !isJson)) {
+      changed = true;
+      say(form.dataset.draftFault);
+    } else if (answer.ok) {
       version.value = words.version;
       say(`${form.dataset.draftSaved} ${words.time}`);
     } else {
       stopped = true; // asking again would change nothing; the sentence says what to do
-      say(words.error);
+      say(words.error ?? form.dataset.draftRefused);
     }
   } catch {
     changed = true;
@@ -86,6 +87,9 @@ form.addEventListener("signing", () => {
   stopped = true;
   window.clearTimeout(timer);
 });
-form.addEventListener("not-signed", () => { stopped = false; });
+form.addEventListener("not-signed", () => {
+  stopped = false;
+  if (changed) later();
+});
 window.addEventListener("pageshow", () => { stopped = false; });
 window.addEventListener("online", save);

@@ -1,6 +1,7 @@
 // Reading by keyboard, agreeing with the AI, and the question before a risky discharge.
 import { arrived } from "./arrival.js";
 import { ask } from "./confirm.js";
+import { isNotNow } from "./not-now.js";
 import { notify } from "./notices.js";
 import { isTyping, mayAct } from "./shortcuts.js";
 import "./polling.js";
@@ -169,8 +170,9 @@ if (form) {
   });
 
   /**
-   * Commits or signs, and goes to the next page, which may be here already. Without a connection this page stays as it
-   * is; what the server will not take, it explains in a page.
+   * Commits or signs, and goes to the next page, which may be here already. Without a connection, or while the server is
+   * at fault, this page stays as it is: a second try signs nothing twice. What the server will not take, it explains in a
+   * page.
    */
   async function send(submitter) {
     const address = submitter.getAttribute("formaction") ?? form.action;
@@ -178,20 +180,29 @@ if (form) {
     try {
       const body = new FormData(form, submitter);
       const answer = await fetch(address, { method: "POST", body, headers: { Accept: "application/json" } });
+      if (isNotNow(answer.status)) {
+        stay("failed");
+        return;
+      }
       // Whoever is signed out is led elsewhere.
       if (answer.ok && !answer.redirected && answer.headers.get("Content-Type")?.startsWith("application/json")) {
         leave((await answer.json()).next);
         return;
       }
     } catch {
-      sent = false;
-      form.dispatchEvent(new Event("not-signed"));
-      notify(document.getElementById("toasts").dataset.offline, { seconds: 0 });
+      stay("offline");
       return;
     }
     if (submitter.name) form.append(Object.assign(document.createElement("input"), { type: "hidden", name: submitter.name, value: submitter.value }));
     form.action = address;
     HTMLFormElement.prototype.submit.call(form);
+  }
+
+  /** Nothing came of it; the note says why, and the buttons are there again. */
+  function stay(why) {
+    sent = false;
+    form.dispatchEvent(new Event("not-signed"));
+    notify(document.getElementById("toasts").dataset[why], { seconds: 0 });
   }
 
   // Back from the next case: the page is as it was left, and may be signed again.

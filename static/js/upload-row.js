@@ -5,13 +5,13 @@
 // longer and longer pauses, and as soon as the browser is online again. "earlier": chosen for a case never saved.
 // A photo counts as arrived when the server has named its checksum, and not before.
 
+import { isNotNow } from "./not-now.js";
 import { alone, find, forget, keep, settle } from "./outbox.js";
 
 const FIRST_PAUSE = 1000; // before trying again by itself, ms; doubled each time
 const LONGEST_PAUSE = 60_000;
 const LONGEST_ASKED = 10 * 60_000; // that a server's Retry-After is believed
 const PATIENCE = 30_000; // ms without a byte sent before a request is given up; twice that for the answer
-const NOT_NOW = [408, 425, 429]; // of the line or the moment, and not of the photo
 const PREVIEWS = /^image\/(jpeg|png|webp|gif|avif|bmp)$/; // Chromium cannot show HEIC and TIFF
 const ELSEWHERE = "other_patient"; // the photo is in another patient's record; the person may insist
 const DAMAGED = "checksum"; // the bytes changed on their way
@@ -169,7 +169,7 @@ export class Row {
     const { status } = request;
     const lost = status === 401 || status === 403 || (status < 300 && !answer?.id);
     if (lost) return this.become("failed", answer?.error || words.signedOut, { button: this.retry });
-    if (answer?.code === DAMAGED || answer?.id || NOT_NOW.includes(status) || status >= 500) {
+    if (answer?.code === DAMAGED || answer?.id || isNotNow(status)) {
       const sentence = answer?.error || (status === 408 ? words.stalled : words.failed);
       return this.broken(sentence, asked(request.getResponseHeader("Retry-After")));
     }

@@ -224,18 +224,37 @@ def test_signed_out_in_mid_read_is_said_and_leads_back(blind, browse_as, context
 
 
 @pytest.mark.parametrize(
-    ("status", "kind", "body"),
-    [(503, "application/json", '{"error": "Later."}'), (502, "text/html", "Bad gateway"), (429, "text/plain", "")],
+    "fault",
+    [
+        {"status": 503, "json": {"error": "The database does not answer.", "code": "database_away"}},
+        {"status": 502, "content_type": "text/html", "body": "<h1>Bad Gateway</h1>"},
+        {"status": 429, "body": ""},
+    ],
+    ids=["503", "502", "429"],
 )
-def test_a_fault_of_the_server_stops_no_autosave(blind, browse_as, status, kind, body):
+def test_a_server_at_fault_for_a_moment_ends_no_saving(blind, browse_as, fault):
     case = waiting(blind)
     page = opened(browse_as(blind.doctor), case)
     arrived(page, case)
-    page.route("**/read/draft/", lambda route: route.fulfill(status=status, content_type=kind, body=body), times=1)
+    page.route("**/read/draft/", lambda route: route.fulfill(**fault), times=1)
     press(page, "1")
-    expect(page.locator("[data-draft-state]")).to_contain_text("Not saved")
-    expect(page.locator("[data-draft-state]")).to_have_text(re.compile(r"Saved \d\d:\d\d"), timeout=10_000)
+    expect(page.locator("[data-draft-state]")).to_have_text(re.compile("Not saved: the server.*Trying again"))
+    assert not ReadDraft.objects.exists()
+    expect(page.locator("[data-draft-state]")).to_have_text(re.compile("Saved"), timeout=10_000)
     assert ReadDraft.objects.get().condition_id == "NEV"
+
+
+def test_a_server_at_fault_as_one_commits_leaves_the_page_as_it_is(blind, browse_as):
+    case = waiting(blind)
+    page = opened(browse_as(blind.doctor), case)
+    arrived(page, case)
+    page.route("**/first-opinion/", lambda route: route.fulfill(status=503, json={"error": ""}), times=1)
+    press(page, "1qfs")
+    expect(page.locator("#toasts")).to_contain_text("What you typed is still here")
+    expect(page.locator("h1")).to_have_text(case.reference)
+    press(page, "s")
+    expect(page.locator("#opinion .ai-rank")).to_be_visible()
+    assert FirstOpinion.objects.get().condition_id == "NEV"
 
 
 def test_two_doctors_get_different_cases_and_see_each_other(blind, browse_as, context):
