@@ -25,7 +25,7 @@ from cases.figures.figure import (
     shares,
 )
 from cases.figures.scope import Scope
-from cases.models import Condition, Fitzpatrick
+from cases.models import Fitzpatrick
 from inference.statistics import Share, kappa, kappa_interval
 
 # Conditions that have a row and a column of their own; the rarer ones share one.
@@ -114,7 +114,7 @@ def confusion(scope: Scope) -> Figure:
     judged = [case for case in scope.evidence if case.ai and case.label]
     seen = Counter(code for case in judged for code in (case.label.code, case.ai.code))  # type: ignore[union-attr]
     codes = [code for code, _number in seen.most_common(MOST_CONDITIONS if len(seen) > MOST_CONDITIONS + 1 else None)]
-    names = dict(Condition.objects.filter(code__in=codes).values_list("code", "name"))
+    names = {code: scope.condition_names[code] for code in codes}
     codes.sort(key=lambda code: names.get(code, code))
     if len(codes) < len(seen):
         codes.append(_OTHERS)
