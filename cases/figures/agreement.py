@@ -190,16 +190,21 @@ def _by_group(scope: Scope, key: str, title: str, group: str, groups: list[tuple
         right = Share(len(judged) - len(wrong), len(judged))
         flagged = Share.of([case.ai.urgent for case in ill])  # type: ignore[union-attr]
         kept.append(right)
-        parts = (
+        parts: tuple[Sides, ...] = (
             Sides.of((case.id, case.ai.code == case.label.code) for case in judged),  # type: ignore[union-attr]
             Sides.of((case.id, case.ai.urgent) for case in ill),  # type: ignore[union-attr]
         )
-        rows.append(Row(code, name, (right, flagged), ids(case.id for case in wrong), parts))
+        values: tuple[Share, ...] = (right, flagged)
+        if not scope.reader:  # of a reader's own reads there is nothing to compare
+            same = [pair for case in cases for pair in _pairs(case)]
+            values, parts = (*values, Share.of([agree for _case, agree in same])), (*parts, Sides.of(same))
+        rows.append(Row(code, name, values, ids(case.id for case in wrong), parts))
+    head = (group, _("AI the same as the label"), _("Malignant ones flagged"))
     return Figure(
         key=key,
         title=title,
         n=sum(share.n for share in kept),
-        head=(group, _("AI the same as the label"), _("Malignant ones flagged")),
+        head=head if scope.reader else (*head, _("Readers the same, pair by pair")),
         rows=tuple(rows),
         chart=Chart("points", [shares(_("AI the same as the label"), kept)], percent=True),
         note=_(
@@ -208,6 +213,11 @@ def _by_group(scope: Scope, key: str, title: str, group: str, groups: list[tuple
         )
         % {"few": TOO_FEW},
     )
+
+
+def _pairs(case: Judged) -> list[tuple[UUID, bool]]:
+    """Of every two who read the case without the other: whether they thought of the same condition."""
+    return [(case.id, one.unaided_code == other.unaided_code) for one, other in combinations(case.independent, 2)]
 
 
 def _behind(pairs: list[Pair]) -> tuple[None, Sides, Behind | None]:
