@@ -4,6 +4,7 @@ The database is `DATABASE_URL`, else SQLite; pytest-django and pytest-xdist give
 needs a broker takes the fixture `broker_url`: `REDIS_URL`, else an embedded Valkey.
 """
 
+import gc
 import os
 from collections.abc import Iterator
 from functools import cache
@@ -74,6 +75,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         ):
             item.add_marker(pytest.mark.one_pair)
     items.sort(key=lambda item: _turn(_within(item.path)))
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays to the end: Python need not look it over again and again, a sixth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @cache

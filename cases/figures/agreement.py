@@ -25,7 +25,7 @@ from cases.figures.figure import (
     shares,
 )
 from cases.figures.scope import Scope
-from cases.models import Condition, Fitzpatrick
+from cases.models import Fitzpatrick
 from inference.statistics import Share, kappa, kappa_interval
 
 # Conditions that have a row and a column of their own; the rarer ones share one.
@@ -114,7 +114,7 @@ def confusion(scope: Scope) -> Figure:
     judged = [case for case in scope.evidence if case.ai and case.label]
     seen = Counter(code for case in judged for code in (case.label.code, case.ai.code))  # type: ignore[union-attr]
     codes = [code for code, _number in seen.most_common(MOST_CONDITIONS if len(seen) > MOST_CONDITIONS + 1 else None)]
-    names = dict(Condition.objects.filter(code__in=codes).values_list("code", "name"))
+    names = {code: scope.condition_names[code] for code in codes}
     codes.sort(key=lambda code: names.get(code, code))
     if len(codes) < len(seen):
         codes.append(_OTHERS)
@@ -190,16 +190,21 @@ def _by_group(scope: Scope, key: str, title: str, group: str, groups: list[tuple
         right = Share(len(judged) - len(wrong), len(judged))
         flagged = Share.of([case.ai.urgent for case in ill])  # type: ignore[union-attr]
         kept.append(right)
-        parts = (
+        parts: tuple[Sides, ...] = (
             Sides.of((case.id, case.ai.code == case.label.code) for case in judged),  # type: ignore[union-attr]
             Sides.of((case.id, case.ai.urgent) for case in ill),  # type: ignore[union-attr]
         )
-        rows.append(Row(code, name, (right, flagged), ids(case.id for case in wrong), parts))
+        values: tuple[Share, ...] = (right, flagged)
+        if not scope.reader:  # of a reader's own reads there is nothing to compare
+            same = [pair for case in cases for pair in _pairs(case)]
+            values, parts = (*values, Share.of([agree for _case, agree in same])), (*parts, Sides.of(same))
+        rows.append(Row(code, name, values, ids(case.id for case in wrong), parts))
+    head = (group, _("AI the same as the label"), _("Malignant ones flagged"))
     return Figure(
         key=key,
         title=title,
         n=sum(share.n for share in kept),
-        head=(group, _("AI the same as the label"), _("Malignant ones flagged")),
+        head=head if scope.reader else (*head, _("Readers the same, pair by pair")),
         rows=tuple(rows),
         chart=Chart("points", [shares(_("AI the same as the label"), kept)], percent=True),
         note=_(
@@ -208,6 +213,11 @@ def _by_group(scope: Scope, key: str, title: str, group: str, groups: list[tuple
         )
         % {"few": TOO_FEW},
     )
+
+
+def _pairs(case: Judged) -> list[tuple[UUID, bool]]:
+    """Of every two who read the case without the other: whether they thought of the same condition."""
+    return [(case.id, one.unaided_code == other.unaided_code) for one, other in combinations(case.independent, 2)]
 
 
 def _behind(pairs: list[Pair]) -> tuple[None, Sides, Behind | None]:

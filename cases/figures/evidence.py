@@ -117,6 +117,7 @@ _COLUMNS = (
     "lesion__patient__birth_date",
     "lesion__patient__fitzpatrick",
     "lesion__patient__ai_consent",
+    "outcome__condition",
 )
 
 
@@ -129,8 +130,8 @@ def said_since(logged: datetime) -> datetime:
     return logged - timedelta(days=2)
 
 
-def gather(signed: QuerySet[Case], reader: User | None) -> Evidence:
-    """The newest of `signed` cases, or of those among them that `reader` has read; five queries.
+def gather(signed: QuerySet[Case], reader: User | None, kinds: labels.Kinds) -> Evidence:
+    """The newest of `signed` cases, or of those among them that `reader` has read; three queries.
 
     With `reader`, only that reader's opinions are looked at. Of a signed case nothing is hidden from whom it is shown
     to. Columns are read and no records: of ten thousand cases, making the records took longer than all else.
@@ -144,7 +145,7 @@ def gather(signed: QuerySet[Case], reader: User | None) -> Evidence:
     since = said_since(_start(min(row[-2] for row in rows)))
     wanted = read_by(reader, signed.filter(signed_at__gte=said_since(_start(rows[-1][-1]))), since=since)
     said, opinions = _reads(Read.objects.filter(case__in=wanted, signed_at__gte=since), reader)
-    truth = labels.of_reads(wanted, said)
+    truth = labels.of_reads(said, {row[0]: row[6] for row in rows if row[6]}, kinds)
     ai = _ai_opinions(Prediction.objects.filter(image__case__in=wanted, finished_at__gte=since))
     return Evidence(
         tuple(
@@ -158,7 +159,7 @@ def gather(signed: QuerySet[Case], reader: User | None) -> Evidence:
                 ai=ai.get(case_id) if consent == Consent.GRANTED else None,
                 opinions=tuple(opinions[case_id].values()) if case_id in opinions else (),
             )
-            for case_id, patient_id, site, born, skin, consent, logged_on, _signed_on in rows
+            for case_id, patient_id, site, born, skin, consent, _biopsy, logged_on, _signed_on in rows
         ),
         is_cut,
     )

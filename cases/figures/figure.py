@@ -277,6 +277,14 @@ def ids(case_ids: Iterable[UUID]) -> Q | None:
     return Q(id__in=wanted) if wanted else None
 
 
+def named(cases: Q) -> int | None:
+    """How many cases a filter from `ids` names, so that nobody need count them; None for any other filter."""
+    found = cases.children[0] if len(cases.children) == 1 else None
+    if not isinstance(found, tuple) or found[0] != "id__in" or not isinstance(found[1], list):
+        return None
+    return len(found[1])
+
+
 def shares(name: str, found: Iterable[Share], *, is_second: bool = False) -> Series:
     """A series of shares with their intervals; those of too few are left out."""
     kept = [share if share.n >= TOO_FEW else None for share in found]

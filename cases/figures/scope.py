@@ -17,6 +17,7 @@ from accounts.roles import Capability
 from cases import access, blinding
 from cases.figures.evidence import Asked, Evidence, Timed, gather, photos_asked, read_by, said_since, timed
 from cases.models import Case, CaseState, LesionImage, Prediction, Read
+from cases.reading import labels
 from inference import registry
 from inference.models import ModelVersion
 
@@ -118,7 +119,16 @@ class Scope:
 
     @cached_property
     def evidence(self) -> Evidence:
-        return gather(self._all_signed(), self.reader)
+        return gather(self._all_signed(), self.reader, self.kinds)
+
+    @cached_property
+    def kinds(self) -> labels.Kinds:
+        """Every condition's name, and whether it is malignant: asked for once a page."""
+        return labels.kinds()
+
+    @property
+    def condition_names(self) -> dict[str, str]:
+        return {code: name for code, (name, _malignant) in self.kinds.items()}
 
     @cached_property
     def timed(self) -> list[Timed]:

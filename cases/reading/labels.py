@@ -15,10 +15,9 @@ from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import models
-from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from cases.models import Case, CaseState, Condition, Outcome, Read, ReadKind
+from cases.models import CaseState, Condition, Read, ReadKind
 from cases.models.prediction import first_code
 from cases.models.read import OWN_KINDS
 
@@ -137,7 +136,7 @@ def _overturns(read: Said) -> bool:
     return before is not None and before != read.condition_id
 
 
-_Kinds = dict[str, tuple[str, bool | None]]  # by the code of a condition: its name, and whether it is malignant
+Kinds = dict[str, tuple[str, bool | None]]  # by the code of a condition: its name, and whether it is malignant
 _OF_CONDITIONS = (
     *("condition__name", "condition__malignant"),
     *("case__outcome__condition", "case__outcome__condition__name", "case__outcome__condition__malignant"),
@@ -149,7 +148,7 @@ def of_cases(cases: Iterable[UUID]) -> dict[UUID, CaseLabel]:
     signed = Read.objects.filter(case__in=list(cases), case__state=CaseState.SIGNED).order_by("signed_at", "id")
     reads: dict[UUID, list[Said]] = defaultdict(list)
     outcomes: dict[UUID, str] = {}
-    kinds: _Kinds = {}
+    kinds: Kinds = {}
     for case_id, *row in signed.values_list("case_id", *SAID, *_OF_CONDITIONS):
         said, (name, malignant, biopsy, biopsy_name, biopsy_malignant) = Said(*row[: len(SAID)]), row[len(SAID) :]
         reads[case_id].append(said)
@@ -158,15 +157,20 @@ def of_cases(cases: Iterable[UUID]) -> dict[UUID, CaseLabel]:
     return _labelled(reads, outcomes, kinds)
 
 
-def of_reads(cases: Iterable[UUID] | QuerySet[Case], reads: Mapping[UUID, Sequence[Said]]) -> dict[UUID, CaseLabel]:
-    """The labels of `cases` with these reads, in the order of signing; two queries."""
-    outcomes = dict(Outcome.objects.filter(case__in=cases).values_list("case_id", "condition_id"))
-    kinds = {code: kind for code, *kind in Condition.objects.values_list("code", "name", "malignant")}
-    return _labelled(reads, outcomes, kinds)
+def kinds() -> Kinds:
+    """Of every condition; one query."""
+    return {
+        code: (name, malignant) for code, name, malignant in Condition.objects.values_list("code", "name", "malignant")
+    }
+
+
+def of_reads(reads: Mapping[UUID, Sequence[Said]], outcomes: Mapping[UUID, str], known: Kinds) -> dict[UUID, CaseLabel]:
+    """The labels of cases with these reads, in the order of signing, and with what biopsies found; `known`: `kinds`."""
+    return _labelled(reads, outcomes, known)
 
 
 def _labelled(
-    reads: Mapping[UUID, Sequence[Said]], outcomes: Mapping[UUID, str], kinds: Mapping[str, Iterable]
+    reads: Mapping[UUID, Sequence[Said]], outcomes: Mapping[UUID, str], kinds: Kinds
 ) -> dict[UUID, CaseLabel]:
     found = {}
     for case_id in reads.keys() | outcomes.keys():

@@ -16,9 +16,8 @@ from accounts.doors import requires
 from accounts.middleware import clinic_of
 from accounts.roles import Capability
 from cases.figures import dashboard
-from cases.figures.figure import Figure, csv_head, csv_row
+from cases.figures.figure import Figure, csv_head, csv_row, named
 from cases.figures.scope import Scope
-from cases.prediction import opinions
 from cases.views.doors import signed_in_person
 from cases.worklist import listing
 
@@ -70,15 +69,19 @@ def figure_cases(request: HttpRequest, key: str) -> HttpResponse:
     row, of = figure.row(request.GET.get("at", "")), request.GET.get("of", "")
     link = row.link(of) if row else None
     behind = (link.behind.filter if link else None) if of else row and row.behind
-    wanted = scope.cases().filter(behind).distinct() if behind is not None else scope.cases().none()
-    page = Paginator(wanted.order_by("-created_at", "-id"), PAGE_ROWS).get_page(request.GET.get("page"))
-    shown = listing.with_what_a_row_shows(request.user, scope.cases().filter(id__in=[case.id for case in page]))
+    # Asked for by their ids: a filter by what a case has several of would list it several times.
+    wanted = scope.cases().filter(id__in=scope.cases().filter(behind).values("id")) if behind else scope.cases().none()
+    shown = listing.with_what_a_row_shows(request.user, wanted).order_by("-created_at", "-id")
+    pages = Paginator(shown, PAGE_ROWS)
+    if behind and (number := named(behind)) is not None:
+        pages.count = number
+    page = pages.get_page(request.GET.get("page"))
     context = {
         "figure": figure,
         "row": row,
         "column": figure.column(of) if link else "",
         "page": page,
-        "rows": listing.rows(shown.order_by("-created_at", "-id"), opinions.condition_names()),
+        "rows": listing.rows(page, scope.condition_names),
         "section": dashboard.ENTRIES[key].section,
         **_frame(request, scope),
     }

@@ -50,6 +50,7 @@ QUERIES = {
         "?tab=waiting&late=1&mine=1",
     ),
     "figures": ("?show=flow", "?show=agreement", "?show=outcomes", "?show=groups", "?show=drift"),
+    "figure_cases": ("?at=NEV_NEV", "?at=NEV&of=0"),
     "patient_list": ("?page=2",),
 }
 
