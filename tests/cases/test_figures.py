@@ -240,7 +240,6 @@ def test_groups_and_photos(alma):
     assert behind(scope, flow.wanted(scope), "dark") == {old}
 
 
-<<<<<<< HEAD
 def test_photos_with_nothing_wrong_are_no_table_without_rows(alma, sign_in):
     judged(alma, "NEV").images.update(quality_remarks=[])
     page = sign_in(alma.lead).get(reverse("figures"), {"show": "flow"}).content.decode()
@@ -248,7 +247,8 @@ def test_photos_with_nothing_wrong_are_no_table_without_rows(alma, sign_in):
     assert "(n = 1 photo)" in figure
     assert "Nothing of the kind in this time." in figure
     assert "<table" not in figure
-=======
+
+
 def test_groups_tell_how_readers_agree_and_when_it_is_too_few_to_say(alma):
     other = make_person(alma.clinic, "doctor")
     for number in range(20):
@@ -269,7 +269,6 @@ def test_groups_tell_how_readers_agree_and_when_it_is_too_few_to_say(alma):
         assert len(csv_row(figure.row(many))) == len(csv_head(figure))
     own = agreement.by_age(scope_of(alma, alma.doctor))
     assert {len(row.values) for row in own.rows} == {len(own.head) - 1} == {2}
->>>>>>> figures
 
 
 def test_a_photo_is_to_blame_only_for_what_is_wrong_with_it(alma):
