@@ -97,11 +97,7 @@ def read_signed(case: Case, read: Read, *, signed_before: bool, after: timedelta
         kind = NotificationKind.REPORT_AMENDED if signed_before else NotificationKind.REPORT_READY
         notify(kind, case=case, occasion=read.pk, after=after)
     elif case.read_stage == ReadStage.ARBITRATION and read.kind == ReadKind.SECOND:
-        readers = set(case.reads.values_list("reader", flat=True))
-        arbiters = _holders(NotificationKind.ARBITRATION, case.clinic_id)
-        # Whoever has read the case is blind no more, unless there is nobody else.
-        others = [person for person in arbiters if person.pk not in readers] or arbiters
-        notify(NotificationKind.ARBITRATION, case=case, people=others, occasion=read.pk, after=after)
+        _ask_arbiters(case, read.pk, after)
 
 
 def _questioned(case: Case, read: Read, after: timedelta) -> None:
@@ -119,6 +115,38 @@ def read_taken_back(case: Case, read: Read) -> None:
     _unsettle(case, at=read.signed_at)
     for kind in _TOLD_OF_A_READ:
         retract(kind, case, read.pk)
+
+
+# What a withdrawn case asks of nobody.
+_ASKED_OF_SOMEBODY = (*_SETTLED_BY_SIGNING, NotificationKind.PHOTOS_WANTED, NotificationKind.PHOTOS_DUE)
+# Of these `escalation.sweep` tells by the clock, each once.
+_BY_THE_CLOCK = (NotificationKind.DUE_SOON, NotificationKind.OVERDUE, NotificationKind.PHOTOS_DUE)
+
+
+def withdrawn(case: Case) -> None:
+    """Nobody need do anything for `case` any more."""
+    for kind in _ASKED_OF_SOMEBODY:
+        settle(kind, case)
+
+
+def restored(case: Case) -> None:
+    """What the withdrawal settled is news again, and each time."""
+    occasion = f"{timezone.now():%Y%m%d%H%M%S}"
+    urgent_case(case, occasion)
+    if case.state == CaseState.PHOTOS_WANTED:
+        notify(NotificationKind.PHOTOS_WANTED, case=case, occasion=occasion)
+    elif case.state == CaseState.WAITING and case.read_stage == ReadStage.ARBITRATION:
+        _ask_arbiters(case, occasion)
+    # Told anew with the next sweep, if it is so still.
+    Notification.objects.filter(case=case, kind__in=_BY_THE_CLOCK).delete()
+
+
+def _ask_arbiters(case: Case, occasion: object, after: timedelta = timedelta(0)) -> None:
+    readers = set(case.reads.values_list("reader", flat=True))
+    arbiters = _holders(NotificationKind.ARBITRATION, case.clinic_id)
+    # Whoever has read the case is blind no more, unless there is nobody else.
+    others = [person for person in arbiters if person.pk not in readers] or arbiters
+    notify(NotificationKind.ARBITRATION, case=case, people=others, occasion=occasion, after=after)
 
 
 def flagged_after_signing(case: Case, version: ModelVersion) -> None:

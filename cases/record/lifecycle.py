@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Clinic, User
 from cases.errors import Conflict, Refused, fingerprint, wrong_state
-from cases.models import Case, CaseState, Lesion, NotificationKind, Urgency
+from cases.models import Case, CaseState, Lesion, Urgency
 from cases.models.case import OPEN_STATES
 from cases.notifications import telling
 from cases.photo import retakes
@@ -124,7 +124,7 @@ def withdraw(case_id: UUID, reason: str) -> Case:
     case.state = CaseState.WITHDRAWN
     case.withdrawn_reason = reason.strip()
     case.save(update_fields=["state", "withdrawn_reason"])
-    telling.settle(NotificationKind.URGENT_WAITING, case)
+    telling.withdrawn(case)
     return case
 
 
@@ -139,8 +139,7 @@ def restore(case_id: UUID) -> Case:
         case.state = CaseState.PHOTOS_WANTED
     case.withdrawn_reason = ""
     case.save(update_fields=["state", "withdrawn_reason"])
-    # What the withdrawal settled is news again, and each time.
-    telling.urgent_case(case, f"{timezone.now():%Y%m%d%H%M%S}")
+    telling.restored(case)
     return case
 
 

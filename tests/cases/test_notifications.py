@@ -19,6 +19,7 @@ from cases.photo import retakes
 from cases.prediction import asking, computing
 from cases.reading import reads
 from cases.record import lifecycle, outcomes
+from cases.worklist import escalation
 from tests.cases.models import FakeEngine, registered_model
 from tests.cast import make_case, make_image, make_patient, make_person, waiting_case
 
@@ -273,6 +274,34 @@ class TestReading:
         assert inbox.unread(alma.lead) == 0
         lifecycle.restore(case.id)
         assert inbox.unread(alma.lead) == 1
+
+    @pytest.mark.parametrize(
+        "asks", [KIND.PHOTOS_WANTED, KIND.PHOTOS_DUE, KIND.DUE_SOON, KIND.OVERDUE, KIND.ARBITRATION]
+    )
+    def test_a_withdrawn_case_asks_nothing_of_anybody_and_a_restored_one_asks_again(self, alma, asks, later):
+        type(alma.clinic).objects.update(second_read_all=True, target_hours_soon=4)
+        case = waiting_case(alma, requested_urgency=Urgency.SOON)
+        if asks in (KIND.PHOTOS_WANTED, KIND.PHOTOS_DUE):
+            retakes.ask(case_id=case.id, by=alma.doctor, request_id=uuid4(), faults=["blurred"])
+        if asks == KIND.ARBITRATION:
+            sign(case, alma.doctor, code="NEV")
+            sign(case, make_person(alma.clinic, "doctor"), code="MEL")
+        hours = {KIND.DUE_SOON: 3.5, KIND.OVERDUE: 5, KIND.PHOTOS_DUE: 5}.get(asks, 0)
+        Case.objects.update(waiting_since=timezone.now() - timedelta(hours=hours))
+        later()
+        escalation.sweep()
+
+        def asked() -> tuple[int, int]:
+            told_of_it = Notification.objects.filter(case=case, kind=asks)
+            return told_of_it.filter(read_at=None).count(), told_of_it.filter(mail_state=MailState.QUEUED).count()
+
+        before = asked()
+        assert before[0]
+        lifecycle.withdraw(case.id, "by mistake")
+        assert asked() == (0, 0)
+        lifecycle.restore(case.id)
+        escalation.sweep()
+        assert asked() == before
 
 
 class TestMail:
