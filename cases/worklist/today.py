@@ -1,6 +1,6 @@
 """Today's figures for those who run a clinic: what waits, what failed, and whether the workers are there."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.core.cache import cache
@@ -31,7 +31,7 @@ class Today:
     queued_since: datetime | None  # since when the oldest queued one waits
     heartbeat: datetime | None
     model: ModelVersion | None
-    now: datetime = field(default_factory=timezone.now)
+    now: datetime
 
     @property
     def waiting(self) -> int:
@@ -65,6 +65,7 @@ def figures(person: User) -> Today:
         queued_since=unfinished[PredictionState.QUEUED][1],
         heartbeat=_heartbeat(),
         model=ModelVersion.objects.filter(state=ModelState.ACTIVE).first(),
+        now=timezone.now(),
     )
 
 
