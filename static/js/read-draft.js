@@ -3,6 +3,7 @@ import { isNotNow } from "./not-now.js";
 
 const SOON = 400; // ms after the last change
 const AGAIN = 5000; // ms after a failure
+const ON_ITS_WAY = 5000; // ms that what a page sent while it went away may need
 
 const form = document.querySelector("[data-draft-url]");
 const says = document.querySelector("[data-draft-state]");
@@ -15,7 +16,8 @@ let changed = false;
 let stopped = false; // signed, or another window has a newer one
 
 function say(text) {
-  if (says) says.textContent = text;
+  // Said once: a screen reader need not hear it with every letter.
+  if (says && says.textContent !== text) says.textContent = text;
 }
 
 function body() {
@@ -25,10 +27,14 @@ function body() {
   return sent;
 }
 
-/** What stands in the form after a save that is still on its way: that one will have made the next version. */
+/** The draft's version when a save that may still be on its way has arrived. */
+function versionAhead() {
+  return Number(version.value) + (saving ? 1 : 0);
+}
+
 function bodyBehind() {
   const sent = body();
-  if (saving) sent.set("draft_version", Number(version.value) + 1);
+  sent.set("draft_version", versionAhead());
   return sent;
 }
 
@@ -37,6 +43,7 @@ async function save() {
   if (saving || stopped || !changed) return;
   saving = true;
   changed = false;
+  let wait = SOON;
   say(form.dataset.draftSaving);
   try {
     // Goes on though the page goes away.
@@ -49,24 +56,28 @@ async function save() {
       say(words.error ?? form.dataset.draftSignedOut);
     } else if (isNotNow(answer.status) || (answer.ok && !isJson)) {
       changed = true;
+      wait = AGAIN;
       say(form.dataset.draftFault);
     } else if (answer.ok) {
       version.value = words.version;
-      say(`${form.dataset.draftSaved} ${words.time}`);
+      // Never "saved" over what was typed meanwhile.
+      if (!changed) say(`${form.dataset.draftSaved} ${words.time}`);
     } else {
       stopped = true; // asking again would change nothing; the sentence says what to do
       say(words.error ?? form.dataset.draftRefused);
     }
   } catch {
     changed = true;
+    wait = AGAIN;
     say(form.dataset.draftFailed);
   }
   saving = false;
-  if (changed && !stopped) timer = window.setTimeout(save, AGAIN);
+  if (changed && !stopped) timer = window.setTimeout(save, wait);
 }
 
 function later() {
   changed = true;
+  if (!stopped) say(form.dataset.draftSaving);
   window.clearTimeout(timer);
   if (!saving) timer = window.setTimeout(save, SOON);
 }
@@ -75,8 +86,21 @@ for (const name of ["input", "change", "picked"]) form.addEventListener(name, la
 
 // What was typed in the last instant goes out as the page does; after signing there is nothing left to keep.
 window.addEventListener("pagehide", () => {
-  if (changed && !stopped) navigator.sendBeacon(form.dataset.draftUrl, bodyBehind());
+  if (stopped || !(changed || saving)) return;
+  if (changed) navigator.sendBeacon(form.dataset.draftUrl, bodyBehind());
+  const version = versionAhead() + (changed ? 1 : 0);
+  sessionStorage.setItem(form.dataset.draftUrl, JSON.stringify({ version, at: Date.now() }));
 });
+
+// A reload can overtake it: then this page shows the draft before, and is asked for again.
+const sent = JSON.parse(sessionStorage.getItem(form.dataset.draftUrl) ?? "null");
+if (sent && sent.version > Number(version.value) && Date.now() - sent.at < ON_ITS_WAY) {
+  form.inert = true;
+  say(form.dataset.draftSaving);
+  window.setTimeout(() => window.location.reload(), SOON);
+} else {
+  sessionStorage.removeItem(form.dataset.draftUrl);
+}
 form.addEventListener("submit", (event) => {
   if (event.defaultPrevented) return;
   stopped = true;

@@ -1,6 +1,7 @@
 """The reading room in a browser: read blind and see the AI, undo, reload, photos wanted, three people at one case."""
 
 import re
+import time
 
 import pytest
 from django.conf import settings
@@ -10,6 +11,7 @@ from playwright.sync_api import Page, expect
 from accounts.models import Clinic, User
 from accounts.roles import Role
 from cases.models import Case, CaseState, FirstOpinion, PhotoRequest, Read, ReadDraft
+from cases.reading import drafts
 from tests import sessions
 from tests.browser.looks import DESK, PHONE, TABLET
 from tests.browser.test_doctor_pages import arrived, opened, waiting
@@ -105,6 +107,32 @@ def test_an_unfinished_read_survives_a_reload_and_is_not_overwritten_by_another_
     context.set_offline(False)
     expect(other.locator("[data-draft-state]")).to_have_text(re.compile("Saved"), timeout=10_000)
     assert ReadDraft.objects.get().certainty == "certain"
+
+
+def test_a_reload_that_overtakes_the_last_save_shows_what_was_typed(blind, browse_as, monkeypatch):
+    case = waiting(blind)
+    page = opened(browse_as(blind.doctor), case)
+    arrived(page, case)
+    comment, state = page.get_by_label("Comment"), page.locator("[data-draft-state]")
+    comment.fill("Pearly border")
+    expect(state).to_have_text(re.compile(r"Saved \d\d:\d\d"))
+
+    kept = drafts.save
+
+    def slowly(*args, **fields):
+        time.sleep(0.7)
+        return kept(*args, **fields)
+
+    monkeypatch.setattr(drafts, "save", slowly)
+    comment.fill("Pearly border, ulcerated")
+    expect(state).to_have_text("Saving", timeout=300)  # not "saved" any more, though nothing has been sent yet
+    page.reload()
+    expect(comment).to_have_value("Pearly border, ulcerated")
+    # It goes on from there, and no other window is made out.
+    with page.expect_response(re.compile("/read/draft/")):
+        comment.fill("Pearly border, ulcerated, bleeding")
+    expect(state).to_have_text(re.compile(r"Saved \d\d:\d\d"))
+    assert ReadDraft.objects.get().comment == "Pearly border, ulcerated, bleeding"
 
 
 def test_at_a_desk_the_whole_blind_form_is_in_view(blind, browse_as):
