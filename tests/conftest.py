@@ -38,6 +38,7 @@ ONE_PAIR_OF_PAGES = (
     "start/",
     "access/",
     "admin/test_admin.py",
+    "cases/test_blinding.py",
     "ops/test_metrics.py",
 )
 
