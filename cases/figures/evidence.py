@@ -1,20 +1,21 @@
 """Signed cases with what was said of each: the AI's opinion, every reader's, and what the case is held to be."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import DateField, Exists, F, OuterRef, QuerySet
+from django.db.models import DateField, Exists, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import TruncDate, TruncWeek
 
 from accounts.models import User
-from cases.models import Case, Consent, Prediction, PredictionState, Read, ReadKind
+from cases.models import Case, Consent, OutcomeVersion, Prediction, PredictionState, Read
 from cases.models.patient import completed_years
 from cases.models.prediction import first_code, first_share
+from cases.models.read import OWN_KINDS
 from cases.reading import labels
 from inference.models import ModelState
 
@@ -32,7 +33,7 @@ class AiOpinion(NamedTuple):
 
 
 class Opinion(NamedTuple):
-    """What one reader signed first in a case; later corrections know more than the photo showed."""
+    """What one reader signed in a case."""
 
     reader_id: UUID
     reader: str
@@ -53,7 +54,7 @@ class Opinion(NamedTuple):
         """Whether it was formed without another reader's: who settles a disagreement or adds to a signed case has
         seen what was said.
         """
-        return self.kind in (ReadKind.FIRST, ReadKind.SECOND)
+        return self.kind in OWN_KINDS
 
 
 class Judged(NamedTuple):
@@ -66,11 +67,14 @@ class Judged(NamedTuple):
     skin: str  # a code of Fitzpatrick; empty where it was not recorded
     label: labels.CaseLabel | None
     ai: AiOpinion | None
+    # What each reader signed first; later corrections know more than the photo showed.
     opinions: tuple[Opinion, ...]
+    # What its report concluded when the biopsy's result came; None where none did. What is signed later knows it.
+    concluded: Opinion | None
 
     @property
     def independent(self) -> list[Opinion]:
-        """Those that agreement is measured on."""
+        """The readers' own, which are what a reader is measured on."""
         return [opinion for opinion in self.opinions if opinion.is_independent]
 
 
@@ -119,6 +123,10 @@ _COLUMNS = (
     "lesion__patient__ai_consent",
     "outcome__condition",
 )
+# When the biopsy's result was first recorded; a correction of it comes later.
+_FIRST_TOLD = Subquery(
+    OutcomeVersion.objects.filter(case=OuterRef("pk")).order_by("recorded_at").values("recorded_at")[:1]
+)
 
 
 def said_since(logged: datetime) -> datetime:
@@ -138,13 +146,14 @@ def gather(signed: QuerySet[Case], reader: User | None, kinds: labels.Kinds) -> 
     """
     newest = read_by(reader, signed).order_by("-signed_at", "-id")
     logged_on, signed_on = TruncDate("created_at"), TruncDate("signed_at")
-    rows = list(newest.values_list(*_COLUMNS, logged_on, signed_on)[: MOST_CASES + 1])
+    rows = list(newest.values_list(*_COLUMNS, _FIRST_TOLD, logged_on, signed_on)[: MOST_CASES + 1])
     is_cut, rows = len(rows) > MOST_CASES, rows[:MOST_CASES]
     if not rows:
         return Evidence((), False)
     since = said_since(_start(min(row[-2] for row in rows)))
     wanted = read_by(reader, signed.filter(signed_at__gte=said_since(_start(rows[-1][-1]))), since=since)
-    said, opinions = _reads(Read.objects.filter(case__in=wanted, signed_at__gte=since), reader)
+    told = {row[0]: row[7] for row in rows if row[7]}
+    said, opinions, concluded = _reads(Read.objects.filter(case__in=wanted, signed_at__gte=since), reader, told)
     truth = labels.of_reads(said, {row[0]: row[6] for row in rows if row[6]}, kinds)
     ai = _ai_opinions(Prediction.objects.filter(image__case__in=wanted, finished_at__gte=since))
     return Evidence(
@@ -158,8 +167,9 @@ def gather(signed: QuerySet[Case], reader: User | None, kinds: labels.Kinds) -> 
                 label=truth.get(case_id),
                 ai=ai.get(case_id) if consent == Consent.GRANTED else None,
                 opinions=tuple(opinions[case_id].values()) if case_id in opinions else (),
+                concluded=concluded.get(case_id),
             )
-            for case_id, patient_id, site, born, skin, consent, _biopsy, logged_on, _signed_on in rows
+            for case_id, patient_id, site, born, skin, consent, _biopsy, _told, logged_on, _signed_on in rows
         ),
         is_cut,
     )
@@ -180,20 +190,26 @@ def _start(day: date) -> datetime:
 
 
 def _reads(
-    reads: QuerySet[Read], reader: User | None
-) -> tuple[dict[UUID, list[labels.Said]], dict[UUID, dict[UUID, Opinion]]]:
-    """(all that was said of each case, the first opinion of each reader or of `reader` alone)."""
-    columns = ("case_id", *labels.SAID, "reader__name", "condition__malignant", "management", "ai_visible")
+    reads: QuerySet[Read], reader: User | None, told: Mapping[UUID, datetime]
+) -> tuple[dict[UUID, list[labels.Said]], dict[UUID, dict[UUID, Opinion]], dict[UUID, Opinion]]:
+    """(all that was said of each case, the first opinion of each reader or of `reader` alone, what the report of each
+    case concluded when its biopsy's result was `told`).
+    """
+    columns = ("case_id", "signed_at", *labels.SAID, "reader__name", "condition__malignant", "management", "ai_visible")
     all_said: dict[UUID, list[labels.Said]] = defaultdict(list)
     opinions: dict[UUID, dict[UUID, Opinion]] = defaultdict(dict)
+    before: dict[UUID, list[Opinion]] = defaultdict(list)
     for row in reads.order_by("signed_at", "id").values_list(*columns):
-        case_id, said, (name, malignant, management, ai_visible) = row[0], labels.Said(*row[1:6]), row[6:]
+        (case_id, signed_at), said, (name, malignant, management, ai_visible) = row[:2], labels.Said(*row[2:7]), row[7:]
         all_said[case_id].append(said)
-        if (reader is None or said.reader_id == reader.id) and said.reader_id not in opinions[case_id]:
-            opinions[case_id][said.reader_id] = Opinion(
-                said.reader_id, name, said.kind, said.condition_id, malignant, management, ai_visible, said.blind_code
-            )
-    return all_said, opinions
+        opinion = Opinion(
+            said.reader_id, name, said.kind, said.condition_id, malignant, management, ai_visible, said.blind_code
+        )
+        if reader is None or said.reader_id == reader.id:
+            opinions[case_id].setdefault(said.reader_id, opinion)
+        if case_id in told and signed_at < told[case_id]:
+            before[case_id].append(opinion)
+    return all_said, opinions, {case_id: labels.decisive(found) for case_id, found in before.items()}
 
 
 def _ai_opinions(predictions: QuerySet[Prediction]) -> dict[UUID, AiOpinion]:

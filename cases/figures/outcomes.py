@@ -23,9 +23,10 @@ def sensitivity(scope: Scope) -> Figure:
     known = [case for case in scope.evidence if case.label and case.label.from_biopsy]
     ill = [case for case in known if case.label.malignant]  # type: ignore[union-attr]
     well = [case for case in known if case.label.malignant is False]  # type: ignore[union-attr]
-    readers = {opinion.reader_id: opinion.reader for case in known for opinion in case.opinions}
+    readers = {opinion.reader_id: opinion.reader for case in known for opinion in case.independent}
     judges: list[tuple[str, str, Callable[[Judged], list[bool]]]] = [
         ("ai", _("AI: flagged urgent"), lambda case: [case.ai.urgent] if case.ai else []),
+        ("reports", _("Reports: malignant or biopsied"), _concluded),
         ("readers", _("Readers: malignant or biopsied"), _suspicions()),
     ]
     if len(readers) > 1:
@@ -51,7 +52,9 @@ def sensitivity(scope: Scope) -> Figure:
         chart=Chart("points", [shares(_("Found"), found), shares(_("Spared"), spared, is_second=True)], percent=True),
         note=_(
             "Only what was biopsied is known, so both figures hold for biopsied lesions and not for all. Readers count "
-            "with their first read. The names of rows lead to the cancers that were missed."
+            "with what they signed in their own first and second reads; who settles or adds to a case has seen what "
+            "was said. Reports count with what they concluded before the biopsy's result came. The names of rows "
+            "lead to the cancers that were missed."
         ),
     )
 
@@ -89,9 +92,14 @@ def _suspicions(reader: UUID | None = None) -> Callable[[Judged], list[bool]]:
     """What readers, or one of them, suspected in a case."""
 
     def of_case(case: Judged) -> list[bool]:
-        return [suspects(each) for each in case.opinions if reader in (None, each.reader_id)]
+        return [suspects(each) for each in case.independent if reader in (None, each.reader_id)]
 
     return of_case
+
+
+def _concluded(case: Judged) -> list[bool]:
+    """What the clinic suspected in the end: the lead's word where readers disagreed, else the readers' last one."""
+    return [suspects(case.concluded)] if case.concluded else []
 
 
 def suspects(opinion: Opinion) -> bool:
