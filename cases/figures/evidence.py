@@ -8,15 +8,17 @@ from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import DateField, Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import Case as Choice
+from django.db.models import DateField, Exists, F, OuterRef, QuerySet, Subquery, When
 from django.db.models.functions import TruncDate, TruncWeek
 
-from accounts.models import User
+from accounts.models import Clinic, User
 from cases.models import Case, Consent, OutcomeVersion, Prediction, PredictionState, Read
 from cases.models.patient import completed_years
 from cases.models.prediction import first_code, first_share
 from cases.models.read import OWN_KINDS
 from cases.reading import labels
+from cases.worklist import targets
 from inference.models import ModelState
 
 # The newest that are looked at: enough for narrow intervals, and read within a second or two.
@@ -85,21 +87,21 @@ class Timed(NamedTuple):
     urgency: int
     week: date  # the Monday of the clinic's week in which it was signed
     took: timedelta
+    in_time: bool  # by the clinic's target (`targets.kept`)
 
     @property
     def hours(self) -> float:
-        """From first sent to signed, the days included in which staff took new photos."""
+        """From first sent to signed, the days included in which staff took new photos: so long the patient waited."""
         return max(0.0, self.took.total_seconds() / 3600)
 
 
-def timed(signed: QuerySet[Case], zone: ZoneInfo) -> list[Timed]:
-    """The newest of `signed` cases of which it is known how long they took; one query."""
+def timed(signed: QuerySet[Case], clinic: Clinic) -> list[Timed]:
+    """The newest of `clinic`'s `signed` cases of which it is known how long they took; one query."""
     found = signed.filter(first_waiting_since__isnull=False).order_by("-signed_at", "-id")
-    week = TruncWeek("signed_at", tzinfo=zone, output_field=DateField())
-    return [
-        Timed(*row)
-        for row in found.values_list("id", "urgency", week, F("signed_at") - F("first_waiting_since"))[:MOST_CASES]
-    ]
+    week = TruncWeek("signed_at", tzinfo=ZoneInfo(clinic.time_zone), output_field=DateField())
+    in_time = Choice(When(targets.kept(clinic), then=True), default=False)
+    columns = ("id", "urgency", week, F("signed_at") - F("first_waiting_since"), in_time)
+    return [Timed(*row) for row in found.values_list(*columns)[:MOST_CASES]]
 
 
 @dataclass(frozen=True)
