@@ -64,8 +64,8 @@ def volumes(scope: Scope) -> Figure:
         chart=Chart(
             "lines",
             [
-                Series(_("Logged"), [counts[0] for counts in per_week], is_reference=True),
-                Series(_("Signed"), [counts[1] for counts in per_week]),
+                Series(_("Logged"), [counts[0] for counts in per_week], column=0, is_reference=True),
+                Series(_("Signed"), [counts[1] for counts in per_week], column=1),
             ],
         ),
     )
@@ -177,8 +177,8 @@ def queue(scope: Scope) -> Figure:
         chart=Chart(
             "bars",
             [
-                Series(_("Waiting"), [row.values[0] for row in rows], is_reference=True),  # type: ignore[misc]
-                Series(_("Over the target"), [row.values[1] for row in rows]),  # type: ignore[misc]
+                Series(_("Waiting"), [row.values[0] for row in rows], column=0, is_reference=True),  # type: ignore[misc]
+                Series(_("Over the target"), [row.values[1] for row in rows], column=1),  # type: ignore[misc]
             ],
         ),
     )
@@ -219,7 +219,7 @@ def workload(scope: Scope) -> Figure:
             for row in rows
         ),
         # One bar compares nothing with nothing.
-        chart=Chart("bars", [Series(_("Reads"), [row["reads"] for row in rows])]) if len(rows) > 1 else None,
+        chart=Chart("bars", [Series(_("Reads"), [row["reads"] for row in rows], column=0)]) if len(rows) > 1 else None,
     )
 
 

@@ -100,7 +100,7 @@ def influence(scope: Scope) -> Figure:
             "points",
             [
                 shares(_("Wrong → right"), [moved.to_right for _key, moved in rows]),
-                shares(_("Right → wrong"), [moved.to_wrong for _key, moved in rows], is_second=True),
+                shares(_("Right → wrong"), [moved.to_wrong for _key, moved in rows], column=1, is_second=True),
             ],
             percent=True,
         ),

@@ -49,7 +49,11 @@ def sensitivity(scope: Scope) -> Figure:
         counts=partial(_of_malignant, len(known)),
         head=(_("By whom"), _("Malignant ones found"), _("Benign ones spared")),
         rows=tuple(rows),
-        chart=Chart("points", [shares(_("Found"), found), shares(_("Spared"), spared, is_second=True)], percent=True),
+        chart=Chart(
+            "points",
+            [shares(_("Found"), found), shares(_("Spared"), spared, column=1, is_second=True)],
+            percent=True,
+        ),
         note=_(
             "Only what was biopsied is known, so both figures hold for biopsied lesions and not for all. Readers count "
             "with what they signed in their own first and second reads; who settles or adds to a case has seen what "
@@ -82,7 +86,7 @@ def calibration(scope: Scope) -> Figure:
         n=n,
         head=(_("The AI says"), _("On average"), _("AI the same as the label")),
         rows=tuple(rows),
-        chart=Chart("calibration", [shares(_("AI right"), kept)], percent=True, places=places),
+        chart=Chart("calibration", [shares(_("AI right"), kept, column=1)], percent=True, places=places),
         note=_("On the line it is as often right as it says. The mean distance from the line is %(gap)s points.")
         % {"gap": f"{100 * gap:.0f}"},
     )
