@@ -139,10 +139,10 @@ function datasets(drawing, tones) {
     const shared = { label: series.name, backgroundColor: colour, borderColor: colour, clip: 8 }; // no half points at the rim
     if (drawing.kind === "calibration") {
       const data = drawing.places.map((x, place) => ({ x, y: series.values[place] }));
-      return { ...shared, data, showLine: true, pointRadius: POINT, borderWidth: 2 };
+      return { ...shared, data, showLine: true, pointRadius: POINT, pointHitRadius: 8, borderWidth: 2 };
     }
     if (drawing.kind === "lines") {
-      return { ...shared, data: series.values, pointRadius: 3, borderWidth: 2, borderDash: series.is_reference ? [3, 3] : [], tension: 0 };
+      return { ...shared, data: series.values, pointRadius: 3, pointHitRadius: 8, borderWidth: 2, borderDash: series.is_reference ? [3, 3] : [], tension: 0 };
     }
     const shown = drawing.kind === "bars" ? colour : "transparent";
     return { ...shared, data: series.values, backgroundColor: shown, borderWidth: 0, barThickness: 14 };
@@ -180,6 +180,8 @@ function options(drawing, tones, figure) {
   return {
     indexAxis: sideways ? "y" : "x",
     animation: false,
+    // Beside a row's end is at it, too: a short bar and a point's outer half could not be pointed at otherwise.
+    interaction: sideways ? { mode: "nearest", axis: "y", intersect: false } : { mode: "nearest", intersect: true },
     maintainAspectRatio: false,
     layout: { padding: { right: sideways ? 52 : 16, top: 8 } },
     scales: sideways ? { x: number, y: things } : { x: things, y: number },
