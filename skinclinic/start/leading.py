@@ -162,7 +162,7 @@ def _flagged(number: int) -> Card | None:
         title=ngettext(
             "signed case that a newer model would flag", "signed cases that a newer model would flag", number
         ),
-        text=_("Nobody has looked at them again since."),
+        text=_("Nobody has looked again since."),
         url=reverse("rescored_newest"),
         action=_("Look at them"),
         tone="soon",
@@ -179,7 +179,7 @@ def _flagged_late(number: int) -> Card | None:
         title=ngettext(
             "signed case that the AI called urgent too late", "signed cases that the AI called urgent too late", number
         ),
-        text=_("Its opinion came after the signature, and nobody has looked at them again since."),
+        text=_("Its opinion came after the signature, and nobody has looked again since."),
         url=f"{reverse('rescored_newest')}?late=1",
         action=_("Look at them"),
         tone="soon",
