@@ -1,7 +1,7 @@
 """Signed cases with what was said of each: the AI's opinion, every reader's, and what the case is held to be."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db.models import Case as Choice
-from django.db.models import DateField, Exists, F, OuterRef, QuerySet, Subquery, When
+from django.db.models import DateField, Exists, F, OuterRef, QuerySet, When
 from django.db.models.functions import TruncDate, TruncWeek
 
 from accounts.models import Clinic, User
@@ -125,10 +125,8 @@ _COLUMNS = (
     "lesion__patient__ai_consent",
     "outcome__condition",
 )
-# When the biopsy's result was first recorded; a correction of it comes later.
-_FIRST_TOLD = Subquery(
-    OutcomeVersion.objects.filter(case=OuterRef("pk")).order_by("recorded_at").values("recorded_at")[:1]
-)
+# Of a read: whether its reader knew what the biopsy found. Asked of the database: reading 20,000 moments takes longer.
+_KNEW_RESULT = Exists(OutcomeVersion.objects.filter(case=OuterRef("case"), recorded_at__lte=OuterRef("signed_at")))
 
 
 def said_since(logged: datetime) -> datetime:
@@ -148,15 +146,15 @@ def gather(signed: QuerySet[Case], reader: User | None, kinds: labels.Kinds) -> 
     """
     newest = read_by(reader, signed).order_by("-signed_at", "-id")
     logged_on, signed_on = TruncDate("created_at"), TruncDate("signed_at")
-    rows = list(newest.values_list(*_COLUMNS, _FIRST_TOLD, logged_on, signed_on)[: MOST_CASES + 1])
+    rows = list(newest.values_list(*_COLUMNS, logged_on, signed_on)[: MOST_CASES + 1])
     is_cut, rows = len(rows) > MOST_CASES, rows[:MOST_CASES]
     if not rows:
         return Evidence((), False)
     since = said_since(_start(min(row[-2] for row in rows)))
     wanted = read_by(reader, signed.filter(signed_at__gte=said_since(_start(rows[-1][-1]))), since=since)
-    told = {row[0]: row[7] for row in rows if row[7]}
-    said, opinions, concluded = _reads(Read.objects.filter(case__in=wanted, signed_at__gte=since), reader, told)
-    truth = labels.of_reads(said, {row[0]: row[6] for row in rows if row[6]}, kinds)
+    biopsies = {row[0]: row[6] for row in rows if row[6]}
+    said, opinions, concluded = _reads(Read.objects.filter(case__in=wanted, signed_at__gte=since), reader, biopsies)
+    truth = labels.of_reads(said, biopsies, kinds)
     ai = _ai_opinions(Prediction.objects.filter(image__case__in=wanted, finished_at__gte=since))
     return Evidence(
         tuple(
@@ -171,7 +169,7 @@ def gather(signed: QuerySet[Case], reader: User | None, kinds: labels.Kinds) -> 
                 opinions=tuple(opinions[case_id].values()) if case_id in opinions else (),
                 concluded=concluded.get(case_id),
             )
-            for case_id, patient_id, site, born, skin, consent, _biopsy, _told, logged_on, _signed_on in rows
+            for case_id, patient_id, site, born, skin, consent, _biopsy, logged_on, _signed_on in rows
         ),
         is_cut,
     )
@@ -192,24 +190,24 @@ def _start(day: date) -> datetime:
 
 
 def _reads(
-    reads: QuerySet[Read], reader: User | None, told: Mapping[UUID, datetime]
+    reads: QuerySet[Read], reader: User | None, biopsies: Container[UUID]
 ) -> tuple[dict[UUID, list[labels.Said]], dict[UUID, dict[UUID, Opinion]], dict[UUID, Opinion]]:
     """(all that was said of each case, the first opinion of each reader or of `reader` alone, what the report of each
-    case concluded when its biopsy's result was `told`).
+    case among `biopsies` concluded before the result).
     """
-    columns = ("case_id", "signed_at", *labels.SAID, "reader__name", "condition__malignant", "management", "ai_visible")
+    columns = ("case_id", *labels.SAID, "reader__name", "condition__malignant", "management", "ai_visible")
     all_said: dict[UUID, list[labels.Said]] = defaultdict(list)
     opinions: dict[UUID, dict[UUID, Opinion]] = defaultdict(dict)
     before: dict[UUID, list[Opinion]] = defaultdict(list)
-    for row in reads.order_by("signed_at", "id").values_list(*columns):
-        (case_id, signed_at), said, (name, malignant, management, ai_visible) = row[:2], labels.Said(*row[2:7]), row[7:]
+    for row in reads.order_by("signed_at", "id").values_list(*columns, _KNEW_RESULT):
+        case_id, said, (name, malignant, management, ai_visible, knew_result) = row[0], labels.Said(*row[1:6]), row[6:]
         all_said[case_id].append(said)
         opinion = Opinion(
             said.reader_id, name, said.kind, said.condition_id, malignant, management, ai_visible, said.blind_code
         )
         if reader is None or said.reader_id == reader.id:
             opinions[case_id].setdefault(said.reader_id, opinion)
-        if case_id in told and signed_at < told[case_id]:
+        if case_id in biopsies and not knew_result:
             before[case_id].append(opinion)
     return all_said, opinions, {case_id: labels.decisive(found) for case_id, found in before.items()}
 

@@ -529,7 +529,7 @@ def test_a_second_read_is_not_undone_for_the_case_tells_whether_it_agrees(double
     client = sign_in(double.other)
     page = reverse("case_detail", args=[case.id])
     asked = client.get(page).content.decode()
-    assert "corrected, not undone" in asked
+    assert "cannot be undone, only corrected" in asked
     assert "FIRST SAYS" not in asked
     wish = read_form(condition="BCC" if agrees else "MEL")
     answer = client.post(reverse("read_sign", args=[case.id]), wish, follow=True).content.decode()
