@@ -12,14 +12,12 @@ from uuid import UUID
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from accounts.access import can, clinic_ids
 from accounts.models import Clinic, User
 from accounts.roles import Capability
-from cases.models import Case, CaseState, FirstOpinion, LesionImage, Read, ReadKind, ReadStage
+from cases.models import Case, CaseState, FirstOpinion, LesionImage, Read, ReadStage
 from cases.models.case import UNSIGNED_STATES
-from cases.models.read import UNDO_LASTS
 
 Person = User | AnonymousUser
 
@@ -111,17 +109,16 @@ def may_show_ai(person: Person, states: Collection[str], clinic: Clinic | None) 
 def reads_hidden_cases(person: Person) -> QuerySet[Case]:
     """The cases whose reads by others `person` may not see yet: they may sign there, have not, and the reading goes on.
 
-    Nor those whose second read they have signed and can still undo: they would see the first, and read once more.
+    A second read cannot be undone (`reads.may_take_back`), so whoever has signed one may see the first.
     """
-    return Case.objects.filter(Q(pk__in=_undoable(person)) | _unread(person))
+    return Case.objects.filter(_unread(person))
 
 
 def showing_reads(person: Person, found: QuerySet[Read]) -> QuerySet[Read]:
     """Of `found` the reads that `person` may see now: their own, and others' but for `reads_hidden_cases`."""
-    # Each part for itself, so that an index finds the few cases that it is about. One that waits for its first read
-    # has none to hide.
+    # A case that waits for its first read has none to hide.
     unread = Case.objects.filter(_unread(person), pk=OuterRef("case")).exclude(read_stage=ReadStage.FIRST)
-    return found.filter(~Exists(unread)).exclude(~Q(reader=person.pk), case__in=_undoable(person))
+    return found.filter(~Exists(unread))
 
 
 def _unread(person: Person) -> Q:
@@ -129,12 +126,6 @@ def _unread(person: Person) -> Q:
     if not isinstance(person, User) or not signs:
         return Q(pk__in=[])
     return Q(~_settles(person), ~Exists(_own_reads(person)), clinic__in=signs, state__in=UNSIGNED_STATES)
-
-
-def _undoable(person: Person) -> QuerySet[Read]:
-    """The cases whose second read is `person`'s and can still be taken back."""
-    since = timezone.now() - UNDO_LASTS
-    return Read.objects.filter(reader=person.pk, kind=ReadKind.SECOND, signed_at__gte=since).order_by().values("case")
 
 
 def ai_hidden_here(person: Person) -> Coalesce:

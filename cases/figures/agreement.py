@@ -65,7 +65,7 @@ def with_ai(scope: Scope) -> Figure:
             )
             for reader, (beyond_chance, same) in zip(readers, figures, strict=True)
         ),
-        chart=Chart("points", [estimates(_("Kappa"), [figure[0] for figure in figures])]),
+        chart=Chart("points", [estimates(_("Kappa"), [figure[0] for figure in figures], column=2)]),
         note=_(
             "1 is full agreement, 0 what chance alone would give. What a reader thought before the AI was shown "
             "counts, where it is known; otherwise what they signed. First and second reads only: who settles or adds "
@@ -100,7 +100,7 @@ def between_readers(scope: Scope) -> Figure:
             )
             for both, (beyond_chance, same) in zip(order, figures, strict=True)
         ),
-        chart=Chart("points", [estimates(_("Kappa"), [figure[0] for figure in figures])]),
+        chart=Chart("points", [estimates(_("Kappa"), [figure[0] for figure in figures], column=2)]),
         note=_(
             "First and second reads only: who settles or adds to a case has seen what was said. What a reader thought "
             "before the AI was shown counts, where it is known. The names of rows lead to the cases on "

@@ -52,7 +52,7 @@ def begun(scope: Scope) -> Figure:
             )
             for reader in order
         ),
-        chart=Chart("bars", [Series(_("Begun"), [drafts[reader] for reader in order])]),
+        chart=Chart("bars", [Series(_("Begun"), [drafts[reader] for reader in order], column=0)]),
     )
 
 

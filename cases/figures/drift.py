@@ -294,7 +294,7 @@ def _weekly(
             )
             for week, each in zip(weeks, kept, strict=True)
         ),
-        chart=Chart("lines", [estimates(column, kept)], mark=mark, mark_label=mark_label),
+        chart=Chart("lines", [estimates(column, kept, column=1)], mark=mark, mark_label=mark_label),
         note=note,
     )
 

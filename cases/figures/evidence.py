@@ -1,21 +1,24 @@
 """Signed cases with what was said of each: the AI's opinion, every reader's, and what the case is held to be."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import DateField, Exists, F, OuterRef, QuerySet
+from django.db.models import Case as Choice
+from django.db.models import DateField, Exists, F, OuterRef, QuerySet, When
 from django.db.models.functions import TruncDate, TruncWeek
 
-from accounts.models import User
-from cases.models import Case, Consent, Prediction, PredictionState, Read, ReadKind
+from accounts.models import Clinic, User
+from cases.models import Case, Consent, OutcomeVersion, Prediction, PredictionState, Read
 from cases.models.patient import completed_years
 from cases.models.prediction import first_code, first_share
+from cases.models.read import OWN_KINDS
 from cases.reading import labels
+from cases.worklist import targets
 from inference.models import ModelState
 
 # The newest that are looked at: enough for narrow intervals, and read within a second or two.
@@ -32,7 +35,7 @@ class AiOpinion(NamedTuple):
 
 
 class Opinion(NamedTuple):
-    """What one reader signed first in a case; later corrections know more than the photo showed."""
+    """What one reader signed in a case."""
 
     reader_id: UUID
     reader: str
@@ -53,7 +56,7 @@ class Opinion(NamedTuple):
         """Whether it was formed without another reader's: who settles a disagreement or adds to a signed case has
         seen what was said.
         """
-        return self.kind in (ReadKind.FIRST, ReadKind.SECOND)
+        return self.kind in OWN_KINDS
 
 
 class Judged(NamedTuple):
@@ -66,11 +69,14 @@ class Judged(NamedTuple):
     skin: str  # a code of Fitzpatrick; empty where it was not recorded
     label: labels.CaseLabel | None
     ai: AiOpinion | None
+    # What each reader signed first; later corrections know more than the photo showed.
     opinions: tuple[Opinion, ...]
+    # What its report concluded when the biopsy's result came; None where none did. What is signed later knows it.
+    concluded: Opinion | None
 
     @property
     def independent(self) -> list[Opinion]:
-        """Those that agreement is measured on."""
+        """The readers' own, which are what a reader is measured on."""
         return [opinion for opinion in self.opinions if opinion.is_independent]
 
 
@@ -81,21 +87,21 @@ class Timed(NamedTuple):
     urgency: int
     week: date  # the Monday of the clinic's week in which it was signed
     took: timedelta
+    in_time: bool  # by the clinic's target (`targets.kept`)
 
     @property
     def hours(self) -> float:
-        """From first sent to signed, the days included in which staff took new photos."""
+        """From first sent to signed, the days included in which staff took new photos: so long the patient waited."""
         return max(0.0, self.took.total_seconds() / 3600)
 
 
-def timed(signed: QuerySet[Case], zone: ZoneInfo) -> list[Timed]:
-    """The newest of `signed` cases of which it is known how long they took; one query."""
+def timed(signed: QuerySet[Case], clinic: Clinic) -> list[Timed]:
+    """The newest of `clinic`'s `signed` cases of which it is known how long they took; one query."""
     found = signed.filter(first_waiting_since__isnull=False).order_by("-signed_at", "-id")
-    week = TruncWeek("signed_at", tzinfo=zone, output_field=DateField())
-    return [
-        Timed(*row)
-        for row in found.values_list("id", "urgency", week, F("signed_at") - F("first_waiting_since"))[:MOST_CASES]
-    ]
+    week = TruncWeek("signed_at", tzinfo=ZoneInfo(clinic.time_zone), output_field=DateField())
+    in_time = Choice(When(targets.kept(clinic), then=True), default=False)
+    columns = ("id", "urgency", week, F("signed_at") - F("first_waiting_since"), in_time)
+    return [Timed(*row) for row in found.values_list(*columns)[:MOST_CASES]]
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,8 @@ _COLUMNS = (
     "lesion__patient__ai_consent",
     "outcome__condition",
 )
+# Of a read: whether its reader knew what the biopsy found. Asked of the database: reading 20,000 moments takes longer.
+_KNEW_RESULT = Exists(OutcomeVersion.objects.filter(case=OuterRef("case"), recorded_at__lte=OuterRef("signed_at")))
 
 
 def said_since(logged: datetime) -> datetime:
@@ -144,8 +152,9 @@ def gather(signed: QuerySet[Case], reader: User | None, kinds: labels.Kinds) -> 
         return Evidence((), False)
     since = said_since(_start(min(row[-2] for row in rows)))
     wanted = read_by(reader, signed.filter(signed_at__gte=said_since(_start(rows[-1][-1]))), since=since)
-    said, opinions = _reads(Read.objects.filter(case__in=wanted, signed_at__gte=since), reader)
-    truth = labels.of_reads(said, {row[0]: row[6] for row in rows if row[6]}, kinds)
+    biopsies = {row[0]: row[6] for row in rows if row[6]}
+    said, opinions, concluded = _reads(Read.objects.filter(case__in=wanted, signed_at__gte=since), reader, biopsies)
+    truth = labels.of_reads(said, biopsies, kinds)
     ai = _ai_opinions(Prediction.objects.filter(image__case__in=wanted, finished_at__gte=since))
     return Evidence(
         tuple(
@@ -158,6 +167,7 @@ def gather(signed: QuerySet[Case], reader: User | None, kinds: labels.Kinds) -> 
                 label=truth.get(case_id),
                 ai=ai.get(case_id) if consent == Consent.GRANTED else None,
                 opinions=tuple(opinions[case_id].values()) if case_id in opinions else (),
+                concluded=concluded.get(case_id),
             )
             for case_id, patient_id, site, born, skin, consent, _biopsy, logged_on, _signed_on in rows
         ),
@@ -180,20 +190,26 @@ def _start(day: date) -> datetime:
 
 
 def _reads(
-    reads: QuerySet[Read], reader: User | None
-) -> tuple[dict[UUID, list[labels.Said]], dict[UUID, dict[UUID, Opinion]]]:
-    """(all that was said of each case, the first opinion of each reader or of `reader` alone)."""
+    reads: QuerySet[Read], reader: User | None, biopsies: Container[UUID]
+) -> tuple[dict[UUID, list[labels.Said]], dict[UUID, dict[UUID, Opinion]], dict[UUID, Opinion]]:
+    """(all that was said of each case, the first opinion of each reader or of `reader` alone, what the report of each
+    case among `biopsies` concluded before the result).
+    """
     columns = ("case_id", *labels.SAID, "reader__name", "condition__malignant", "management", "ai_visible")
     all_said: dict[UUID, list[labels.Said]] = defaultdict(list)
     opinions: dict[UUID, dict[UUID, Opinion]] = defaultdict(dict)
-    for row in reads.order_by("signed_at", "id").values_list(*columns):
-        case_id, said, (name, malignant, management, ai_visible) = row[0], labels.Said(*row[1:6]), row[6:]
+    before: dict[UUID, list[Opinion]] = defaultdict(list)
+    for row in reads.order_by("signed_at", "id").values_list(*columns, _KNEW_RESULT):
+        case_id, said, (name, malignant, management, ai_visible, knew_result) = row[0], labels.Said(*row[1:6]), row[6:]
         all_said[case_id].append(said)
-        if (reader is None or said.reader_id == reader.id) and said.reader_id not in opinions[case_id]:
-            opinions[case_id][said.reader_id] = Opinion(
-                said.reader_id, name, said.kind, said.condition_id, malignant, management, ai_visible, said.blind_code
-            )
-    return all_said, opinions
+        opinion = Opinion(
+            said.reader_id, name, said.kind, said.condition_id, malignant, management, ai_visible, said.blind_code
+        )
+        if reader is None or said.reader_id == reader.id:
+            opinions[case_id].setdefault(said.reader_id, opinion)
+        if case_id in biopsies and not knew_result:
+            before[case_id].append(opinion)
+    return all_said, opinions, {case_id: labels.decisive(found) for case_id, found in before.items()}
 
 
 def _ai_opinions(predictions: QuerySet[Prediction]) -> dict[UUID, AiOpinion]:

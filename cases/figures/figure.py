@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import Q
@@ -120,6 +121,11 @@ class Row:
         parts = [*self.parts, *[None] * (len(self.values) - len(self.parts))]
         return [Cell(in_text(value), tuple(_links(at, value, parts[at]))) for at, value in enumerate(self.values)]
 
+    def cases_of(self, column: int | None) -> str:
+        """What leads to the cases that the value in `column` counts, as the end of an address; empty for none."""
+        link = None if column is None else self.link(str(column))
+        return urlencode({"at": self.key, "of": link.of}) if link else ""
+
     def link(self, of: str) -> Link | None:
         return next((link for cell in self.linked_cells for link in cell.links if link.of == of), None)
 
@@ -141,12 +147,16 @@ def _in_cases(n: int) -> str:
 
 @dataclass(frozen=True)
 class Series:
-    """One line or set of bars, a value a row; None where there is nothing to draw."""
+    """One line or set of bars, a value a row; None where there is nothing to draw.
+
+    `column` is the place among a row's values of the one whose cases a click leads to; None where no case is behind.
+    """
 
     name: str
     values: list[float | None]
     low: list[float | None] | None = None
     high: list[float | None] | None = None
+    column: int | None = None
     is_reference: bool = False  # drawn in grey: what it is compared with
     is_second: bool = False  # beside a first one of the same rank
 
@@ -215,8 +225,14 @@ class Figure:
             "kind": self.chart.kind,
             "title": self.title_with_n,
             "labels": [row.label for row in self.rows],
-            "keys": [row.key if row.behind is not None else "" for row in self.rows],
-            "series": [{**vars(series), "tone": series.tone.removeprefix("tone-")} for series in self.chart.series],
+            "series": [
+                {
+                    **vars(series),
+                    "tone": series.tone.removeprefix("tone-"),
+                    "cases": [row.cases_of(series.column) for row in self.rows],
+                }
+                for series in self.chart.series
+            ],
             "percent": self.chart.percent,
             "unit": self.chart.unit,
             "mark": self.chart.mark,
@@ -285,25 +301,28 @@ def named(cases: Q) -> int | None:
     return len(found[1])
 
 
-def shares(name: str, found: Iterable[Share], *, is_second: bool = False) -> Series:
-    """A series of shares with their intervals; those of too few are left out."""
+def shares(name: str, found: Iterable[Share], *, column: int = 0, is_second: bool = False) -> Series:
+    """A series of shares with their intervals; those of too few are left out. `column`: see Series."""
     kept = [share if share.n >= TOO_FEW else None for share in found]
     return Series(
         name,
         [share.value if share else None for share in kept],
         [share.interval[0] if share and share.interval else None for share in kept],
         [share.interval[1] if share and share.interval else None for share in kept],
+        column=column,
         is_second=is_second,
     )
 
 
-def estimates(name: str, found: Iterable[Estimate]) -> Series:
+def estimates(name: str, found: Iterable[Estimate], *, column: int) -> Series:
+    """A series of estimates with their intervals; `column` is the one that counts what each was made from."""
     kept = [each if each.n >= TOO_FEW else None for each in found]
     return Series(
         name,
         [each.value if each else None for each in kept],
         [each.low if each else None for each in kept],
         [each.high if each else None for each in kept],
+        column=column,
     )
 
 

@@ -64,19 +64,19 @@ def volumes(scope: Scope) -> Figure:
         chart=Chart(
             "lines",
             [
-                Series(_("Logged"), [counts[0] for counts in per_week], is_reference=True),
-                Series(_("Signed"), [counts[1] for counts in per_week]),
+                Series(_("Logged"), [counts[0] for counts in per_week], column=0, is_reference=True),
+                Series(_("Signed"), [counts[1] for counts in per_week], column=1),
             ],
         ),
     )
 
 
 def turnaround(scope: Scope) -> Figure:
-    """From waiting to signed, tier by tier."""
+    """The share signed within the target, and how long patients waited in all, tier by tier."""
     rows, kept = [], []
     for tier in Urgency:
         timed = [case for case in scope.timed if case.urgency == tier]
-        late = [case for case in timed if _is_late(case, scope.clinic)]
+        late = [case for case in timed if not case.in_time]
         within = Share(len(timed) - len(late), len(timed))
         kept.append(within)
         median, tenth = _median_and_tenth(timed)
@@ -86,7 +86,7 @@ def turnaround(scope: Scope) -> Figure:
                 str(tier.label),
                 (within, Hours(_target_hours(scope.clinic, tier)), median, tenth, len(late)),
                 ids(case.id for case in late),
-                (_within(timed, scope.clinic), None, None, None, Behind.of(case.id for case in late)),
+                (_within(timed), None, None, None, Behind.of(case.id for case in late)),
             )
         )
     return Figure(
@@ -103,7 +103,11 @@ def turnaround(scope: Scope) -> Figure:
         ),
         rows=tuple(rows),
         chart=Chart("points", [shares(_("Within the target"), kept)], percent=True),
-        note=_("The names of rows lead to the cases that were signed late."),
+        note=_(
+            "The target counts from when a case was last sent: it begins anew when one comes back with new photos. "
+            "Median and slowest tenth count from when it was first sent, for so long the patient waited. The names of "
+            "rows lead to the cases that were signed late."
+        ),
     )
 
 
@@ -113,7 +117,7 @@ def turnaround_weeks(scope: Scope) -> Figure:
     by_week: dict[date, list[Timed]] = defaultdict(list)
     for case in scope.timed:
         by_week[case.week].append(case)
-    kept = [Share.of([not _is_late(case, scope.clinic) for case in by_week[week]]) for week in weeks]
+    kept = [Share.of([case.in_time for case in by_week[week]]) for week in weeks]
     return Figure(
         key="turnaround_weeks",
         title=_("Within the target, week by week"),
@@ -124,13 +128,16 @@ def turnaround_weeks(scope: Scope) -> Figure:
                 week.isoformat(),
                 day_in_words(week),
                 (share, _median_and_tenth(by_week[week])[0]),
-                ids(case.id for case in by_week[week] if _is_late(case, scope.clinic)),
-                (_within(by_week[week], scope.clinic),),
+                ids(case.id for case in by_week[week] if not case.in_time),
+                (_within(by_week[week]),),
             )
             for week, share in zip(weeks, kept, strict=True)
         ),
         chart=Chart("lines", [shares(_("Within the target"), kept)], percent=True),
-        note=_("The names of rows lead to the cases that were signed late."),
+        note=_(
+            "The target counts from when a case was last sent, the median from when it was first sent. The names of "
+            "rows lead to the cases that were signed late."
+        ),
     )
 
 
@@ -170,8 +177,8 @@ def queue(scope: Scope) -> Figure:
         chart=Chart(
             "bars",
             [
-                Series(_("Waiting"), [row.values[0] for row in rows], is_reference=True),  # type: ignore[misc]
-                Series(_("Over the target"), [row.values[1] for row in rows]),  # type: ignore[misc]
+                Series(_("Waiting"), [row.values[0] for row in rows], column=0, is_reference=True),  # type: ignore[misc]
+                Series(_("Over the target"), [row.values[1] for row in rows], column=1),  # type: ignore[misc]
             ],
         ),
     )
@@ -212,7 +219,7 @@ def workload(scope: Scope) -> Figure:
             for row in rows
         ),
         # One bar compares nothing with nothing.
-        chart=Chart("bars", [Series(_("Reads"), [row["reads"] for row in rows])]) if len(rows) > 1 else None,
+        chart=Chart("bars", [Series(_("Reads"), [row["reads"] for row in rows], column=0)]) if len(rows) > 1 else None,
     )
 
 
@@ -327,12 +334,8 @@ def _target_hours(clinic: Clinic, tier: int) -> float:
     return targets.target(clinic, tier).total_seconds() / 3600
 
 
-def _is_late(case: Timed, clinic: Clinic) -> bool:
-    return case.hours > _target_hours(clinic, case.urgency)
-
-
-def _within(cases: Iterable[Timed], clinic: Clinic) -> Sides:
-    return Sides.of((case.id, not _is_late(case, clinic)) for case in cases)
+def _within(cases: Iterable[Timed]) -> Sides:
+    return Sides.of((case.id, case.in_time) for case in cases)
 
 
 def _median_and_tenth(cases: Iterable[Timed]) -> tuple[Hours, Hours]:

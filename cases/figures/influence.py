@@ -66,7 +66,7 @@ def influence(scope: Scope) -> Figure:
     for case in scope.evidence:
         if case.label is None or not case.label.is_more_than_one_opinion:
             continue
-        for opinion in case.opinions:
+        for opinion in case.independent:
             if opinion.first_code is None or not opinion.ai_visible:
                 continue
             readers[opinion.reader_id].name = opinion.reader
@@ -100,13 +100,14 @@ def influence(scope: Scope) -> Figure:
             "points",
             [
                 shares(_("Wrong → right"), [moved.to_right for _key, moved in rows]),
-                shares(_("Right → wrong"), [moved.to_wrong for _key, moved in rows], is_second=True),
+                shares(_("Right → wrong"), [moved.to_wrong for _key, moved in rows], column=1, is_second=True),
             ],
             percent=True,
         ),
         note=_(
             "What a reader committed before the AI was shown beside what they signed, where a biopsy, an arbitration "
-            "or a second reader says what was right. Shares are of those that were wrong, or right, before. The "
-            "names of rows lead to the cases in which the AI moved the reader."
+            "or a second reader says what was right. First and second reads only: who adds to a case has seen what "
+            "was said. Shares are of those that were wrong, or right, before. The names of rows lead to the cases in "
+            "which the AI moved the reader."
         ),
     )

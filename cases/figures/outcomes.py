@@ -23,9 +23,10 @@ def sensitivity(scope: Scope) -> Figure:
     known = [case for case in scope.evidence if case.label and case.label.from_biopsy]
     ill = [case for case in known if case.label.malignant]  # type: ignore[union-attr]
     well = [case for case in known if case.label.malignant is False]  # type: ignore[union-attr]
-    readers = {opinion.reader_id: opinion.reader for case in known for opinion in case.opinions}
+    readers = {opinion.reader_id: opinion.reader for case in known for opinion in case.independent}
     judges: list[tuple[str, str, Callable[[Judged], list[bool]]]] = [
         ("ai", _("AI: flagged urgent"), lambda case: [case.ai.urgent] if case.ai else []),
+        ("reports", _("Reports: malignant or biopsied"), _concluded),
         ("readers", _("Readers: malignant or biopsied"), _suspicions()),
     ]
     if len(readers) > 1:
@@ -48,10 +49,16 @@ def sensitivity(scope: Scope) -> Figure:
         counts=partial(_of_malignant, len(known)),
         head=(_("By whom"), _("Malignant ones found"), _("Benign ones spared")),
         rows=tuple(rows),
-        chart=Chart("points", [shares(_("Found"), found), shares(_("Spared"), spared, is_second=True)], percent=True),
+        chart=Chart(
+            "points",
+            [shares(_("Found"), found), shares(_("Spared"), spared, column=1, is_second=True)],
+            percent=True,
+        ),
         note=_(
             "Only what was biopsied is known, so both figures hold for biopsied lesions and not for all. Readers count "
-            "with their first read. The names of rows lead to the cancers that were missed."
+            "with what they signed in their own first and second reads; who settles or adds to a case has seen what "
+            "was said. Reports count with what they concluded before the biopsy's result came. The names of rows "
+            "lead to the cancers that were missed."
         ),
     )
 
@@ -79,7 +86,7 @@ def calibration(scope: Scope) -> Figure:
         n=n,
         head=(_("The AI says"), _("On average"), _("AI the same as the label")),
         rows=tuple(rows),
-        chart=Chart("calibration", [shares(_("AI right"), kept)], percent=True, places=places),
+        chart=Chart("calibration", [shares(_("AI right"), kept, column=1)], percent=True, places=places),
         note=_("On the line it is as often right as it says. The mean distance from the line is %(gap)s points.")
         % {"gap": f"{100 * gap:.0f}"},
     )
@@ -89,9 +96,14 @@ def _suspicions(reader: UUID | None = None) -> Callable[[Judged], list[bool]]:
     """What readers, or one of them, suspected in a case."""
 
     def of_case(case: Judged) -> list[bool]:
-        return [suspects(each) for each in case.opinions if reader in (None, each.reader_id)]
+        return [suspects(each) for each in case.independent if reader in (None, each.reader_id)]
 
     return of_case
+
+
+def _concluded(case: Judged) -> list[bool]:
+    """What the clinic suspected in the end: the lead's word where readers disagreed, else the readers' last one."""
+    return [suspects(case.concluded)] if case.concluded else []
 
 
 def suspects(opinion: Opinion) -> bool:

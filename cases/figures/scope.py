@@ -132,7 +132,7 @@ class Scope:
 
     @cached_property
     def timed(self) -> list[Timed]:
-        return timed(self.signed(), self.zone)
+        return timed(self.signed(), self.clinic)
 
     @cached_property
     def active_model(self) -> ModelVersion | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from django.db import models
@@ -81,7 +81,19 @@ class Said(NamedTuple):
 
 
 SAID = ("reader_id", "condition_id", "kind", "first_opinion__condition_id", first_code("prediction__probabilities"))
-_Signed = TypeVar("_Signed", Read, Said)
+
+
+class Signed(Protocol):
+    """A read, or the columns of one, as far as its rank depends on them."""
+
+    @property
+    def reader_id(self) -> UUID: ...
+
+    @property
+    def kind(self) -> str: ...
+
+
+_Signed = TypeVar("_Signed", bound=Signed)
 
 
 def label_of(outcome: str | None, reads: Sequence[Said]) -> Label | None:
@@ -117,7 +129,7 @@ def arbitration(reads: Sequence[_Signed]) -> _Signed | None:
     return settled
 
 
-def decisive(reads: Sequence[Read]) -> Read:
+def decisive(reads: Sequence[_Signed]) -> _Signed:
     """The read that a signed case concludes with: the lead's who settled a disagreement, else the newest of its own
     readers, the first and the second one.
 

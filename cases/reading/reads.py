@@ -303,10 +303,15 @@ def two_reads(case: Case) -> tuple[Read, Read]:
 
 
 def may_take_back(read: Read, reader: User) -> bool:
-    """Whether `reader` can still undo `read`: their own, seconds old, no correction, and nobody acted on it since."""
+    """Whether `reader` can still undo `read`: their own, seconds old, and of a kind that can be undone.
+
+    Not a correction. Nor a second read, which is given blind: once it is signed the case's state tells whether it
+    agrees with the first, so that one signed anew would pass for blind and could end a disagreement that no lead saw.
+    It is corrected, and both show.
+    """
     return (
         read.reader_id == reader.id
-        and read.kind != ReadKind.CORRECTION
+        and read.kind not in (ReadKind.CORRECTION, ReadKind.SECOND)
         and timezone.now() - read.signed_at <= UNDO_LASTS
         and not TakenBack.objects.filter(read=read).exists()
     )
@@ -317,12 +322,14 @@ def take_back(read_id: UUID, reader: User) -> Read:
     """Undoes a read within seconds: it stays as history, counts nowhere, and is an unfinished read again.
 
     Raises:
-        Refused: it is too late, or somebody has acted on it in the meantime.
+        Refused: it is too late, somebody has acted on it in the meantime, or it is a second read.
     """
     read = Read.every.select_related("case").get(id=read_id)
     case = Case.objects.select_for_update(of=("self",)).select_related("clinic").get(id=read.case_id)
     if TakenBack.objects.filter(read=read).exists() and read.reader_id == reader.id:
         return read  # a double click
+    if read.kind == ReadKind.SECOND:
+        raise Refused(_("A second read cannot be undone. Sign a correction instead."), code="second_read")
     last = newest(case)
     if not may_take_back(read, reader) or last is None or last.id != read.id:
         raise Refused(_("It is too late to undo this read. Sign a correction instead."), code="too_late")

@@ -26,7 +26,7 @@ class History:
     """The reads of a case as a person may see them, the newest first."""
 
     entries: list[tuple[Read, str]] = field(default_factory=list)  # a read, and the condition that the AI put first
-    hidden: int = 0  # reads that this person sees when they have signed their own for good
+    hidden: int = 0  # reads that this person sees when they have signed their own
     unnamed: bool = False
     newest: Read | None = None
 

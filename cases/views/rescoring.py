@@ -53,10 +53,13 @@ def rescored_cancel(request: HttpRequest, model_id: UUID) -> HttpResponse:
 @require_safe
 @leads_only
 def rescored_newest(request: HttpRequest) -> HttpResponse:
-    """To the list of the newest model that flags a case nobody has looked at; the start page links here."""
-    version = second_looks.flagging(signed_in_person(request), clinic_of(request))
+    """To the list of the newest model that flags a case nobody has looked at; the start page links here.
+
+    `?late`: of those whose urgent opinion came after the signature.
+    """
+    version = second_looks.flagging(signed_in_person(request), clinic_of(request), late="late" in request.GET)
     if version is None:  # somebody looked at the last one meanwhile
-        messages.info(request, _("Every signed case that a newer model would flag has been looked at."))
+        messages.info(request, _("Every such case has been looked at."))
         return redirect("model_list")
     return redirect("rescored_cases", version.id)
 

@@ -1,4 +1,7 @@
-"""Signed cases that a new model would flag urgent and no model has flagged: listed for a lead, and ticked off."""
+"""Signed cases that a model calls urgent and no model has flagged: listed for a lead, and ticked off.
+
+Either a newer model said so, asked silently about what was signed; or the AI that readers see did, too late for them.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -61,14 +64,16 @@ def newly_flagged(person: access.Person, clinic: Clinic, version: ModelVersion) 
     )
 
 
-def to_look_at(person: access.Person, clinic: Clinic) -> QuerySet[Case]:
-    """The clinic's signed cases that a model in use or on trial would flag and that nobody has looked at since.
+def to_look_at(person: access.Person, clinic: Clinic, *, late: bool) -> QuerySet[Case]:
+    """The clinic's signed cases that want a second look and that nobody has looked at since.
 
-    Also those of which a model that was retired meanwhile said so when it was in use: people were told of it, too late
-    to see it when they signed (cases/prediction/flags.py). What a retired model said on trial only concerns nobody.
+    Args:
+        late: those whose urgent opinion came after the signature (cases/prediction/flags.py), whether its model is
+            still in use or retired: people were told of it. Otherwise those that a model in use or on trial would flag
+            by what it said silently; what a retired one said so concerns nobody.
     """
     return access.cases(person).filter(
-        Exists(_flags_unseen().filter(image__case=OuterRef("pk"))),
+        Exists(_flags_unseen(late=late).filter(image__case=OuterRef("pk"))),
         clinic=clinic,
         state=CaseState.SIGNED,
         flagged_by_ai=False,
@@ -76,17 +81,18 @@ def to_look_at(person: access.Person, clinic: Clinic) -> QuerySet[Case]:
     )
 
 
-def flagging(person: access.Person, clinic: Clinic) -> ModelVersion | None:
+def flagging(person: access.Person, clinic: Clinic, *, late: bool) -> ModelVersion | None:
     """The newest of the models that flag any of the cases `to_look_at`."""
-    flags = _flags_unseen().filter(image__case__in=to_look_at(person, clinic)).order_by("-model_version__created_at")
-    newest = flags.select_related("model_version").first()
+    flags = _flags_unseen(late=late).filter(image__case__in=to_look_at(person, clinic, late=late))
+    newest = flags.order_by("-model_version__created_at").select_related("model_version").first()
     return newest.model_version if newest else None
 
 
-def _flags_unseen() -> QuerySet[Prediction]:
+def _flags_unseen(*, late: bool) -> QuerySet[Prediction]:
     seen = SecondLook.objects.filter(case=OuterRef("image__case"), model_version=OuterRef("model_version"))
+    in_question = Q(model_version__state__in=[ModelState.CANDIDATE, ModelState.SHADOW, ModelState.ACTIVE])
     return Prediction.every.filter(
-        Q(model_version__state__in=[ModelState.CANDIDATE, ModelState.SHADOW, ModelState.ACTIVE]) | Q(silent=False),
+        Q(silent=False) if late else Q(silent=True) & in_question,
         ~Exists(seen),
         image__removed_at__isnull=True,
         state=PredictionState.DONE,

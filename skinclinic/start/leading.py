@@ -28,7 +28,8 @@ MOST_LINKS = 4
 def counted(person: User, clinic: Clinic) -> dict[str, QuerySet]:
     return {
         **late(clinic),
-        "flagged": second_looks.to_look_at(person, clinic),
+        "flagged": second_looks.to_look_at(person, clinic, late=False),
+        "flagged_late": second_looks.to_look_at(person, clinic, late=True),
         "questioned": questioned(person, clinic),
         "candidates": ModelVersion.objects.filter(state=ModelState.CANDIDATE),
         "trainings": training_access.runs(person).filter(state__in=PENDING),
@@ -47,6 +48,7 @@ def part(person: User, clinic: Clinic, found: dict[str, int]) -> Part:
                 ai_stopped(clinic),
                 overdue(found),
                 _questioned(person, clinic, found["questioned"]),
+                _flagged_late(found["flagged_late"]),
                 _flagged(found["flagged"]),
                 _candidates(found["candidates"]),
                 drift_card,
@@ -160,8 +162,25 @@ def _flagged(number: int) -> Card | None:
         title=ngettext(
             "signed case that a newer model would flag", "signed cases that a newer model would flag", number
         ),
-        text=_("Nobody has looked at them again since."),
+        text=_("Nobody has looked again since."),
         url=reverse("rescored_newest"),
+        action=_("Look at them"),
+        tone="soon",
+    )
+
+
+def _flagged_late(number: int) -> Card | None:
+    if not number:
+        return None
+    return Card(
+        key="flagged-late",
+        icon="flag",
+        number=capped(number),
+        title=ngettext(
+            "signed case that the AI called urgent too late", "signed cases that the AI called urgent too late", number
+        ),
+        text=_("Its opinion came after the signature, and nobody has looked again since."),
+        url=f"{reverse('rescored_newest')}?late=1",
         action=_("Look at them"),
         tone="soon",
     )

@@ -1,7 +1,6 @@
 """Doctors: the next case, what is urgent, what they have begun, second reads, practice, and their day so far."""
 
 import zoneinfo
-from urllib.parse import urlencode
 
 from django.db.models import QuerySet
 from django.urls import reverse
@@ -10,19 +9,22 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import Clinic, User
-from cases import access
+from cases.figures.scope import Scope
 from cases.models import Case, CaseState, Read, ReadStage, Urgency
 from cases.reading import drafts, next_case, practice
 from cases.worklist import targets
-from inference.statistics import Share
-from skinclinic.start import moments
 from skinclinic.start.card import Card, Fact, Link, Part, about, capped
 
 MOST_LINKS = 4
 
 
 def counted(person: User, clinic: Clinic) -> dict[str, QuerySet]:
-    return {"practice": practice.to_read(person, clinic)}
+    signed = _today(person, clinic).signed()
+    return {
+        "practice": practice.to_read(person, clinic),
+        "signed_today": signed,
+        "in_time_today": signed.filter(targets.kept(clinic)),
+    }
 
 
 def part(person: User, clinic: Clinic, found: dict[str, int]) -> Part:
@@ -44,7 +46,7 @@ def part(person: User, clinic: Clinic, found: dict[str, int]) -> Part:
         title=_("Reading"),
         cards=cards,
         rest=_("Nobody waits for you. What staff send to a doctor appears here and in the worklist."),
-        facts=_day(person, clinic),
+        facts=_day(person, clinic, found),
     )
 
 
@@ -160,26 +162,22 @@ def _practice(number: int) -> Card | None:
     )
 
 
-def _day(person: User, clinic: Clinic) -> list[Fact]:
-    """The reader's own reads of today."""
-    signed = list(
-        access.reads(person)
-        .filter(reader=person, case__clinic=clinic, signed_at__gte=moments.midnight(clinic))
-        .select_related("first_opinion", "case__clinic")
-    )
-    in_time = Share.of([_in_time(read) for read in signed if read.case.waiting_since])
-    day = {"from": (today := timezone.localdate(timezone=zoneinfo.ZoneInfo(clinic.time_zone))), "to": today, "mine": 1}
-    flow, agreement = (f"{reverse('figures')}?{urlencode({'show': part, **day})}" for part in ("flow", "agreement"))
+def _today(person: User, clinic: Clinic) -> Scope:
+    """The cases that the reader has read, of today: the figures that the day's facts lead to."""
+    today = timezone.localdate(timezone=zoneinfo.ZoneInfo(clinic.time_zone))
+    return Scope(person, clinic, person, today, today)
+
+
+def _day(person: User, clinic: Clinic, found: dict[str, int]) -> list[Fact]:
+    """The reader's own reads of today, and of the cases signed today that they have read those in time."""
+    today = _today(person, clinic)
+    own = list(today.reads().select_related("first_opinion"))
+    flow, agreement = (f"{reverse('figures')}?show={part}&{today.query}" for part in ("flow", "agreement"))
     return [
-        Fact(_("Read today"), str(len(signed)), flow),
-        Fact(_("Within the target"), _of(in_time), flow),
-        Fact(_("Changed after seeing the AI"), str(sum(_changed(read) for read in signed)), agreement),
+        Fact(_("Read today"), str(len(own)), flow),
+        Fact(_("Signed within the target"), _of(found["in_time_today"], found["signed_today"]), flow),
+        Fact(_("Changed after seeing the AI"), str(sum(_changed(read) for read in own)), agreement),
     ]
-
-
-def _in_time(read: Read) -> bool:
-    waited = read.signed_at - read.case.waiting_since  # type: ignore[operator]  # asked for by the caller
-    return waited <= targets.target(read.case.clinic, read.case.urgency)
 
 
 def _changed(read: Read) -> bool:
@@ -187,5 +185,5 @@ def _changed(read: Read) -> bool:
     return first is not None and first.condition_id != read.condition_id
 
 
-def _of(share: Share) -> str:
-    return _("%(hits)s of %(n)s") % {"hits": share.hits, "n": share.n} if share.n else "–"
+def _of(hits: int, n: int) -> str:
+    return _("%(hits)s of %(n)s") % {"hits": capped(hits), "n": capped(n)} if n else "–"

@@ -1,7 +1,7 @@
 // Draws the figures: each .figure holds its numbers as JSON (cases/figures/figure.py, `drawing`) and a canvas.
 //
-// Intervals and names are drawn by the plugin below, so that a chart needs no legend. A click on a row of a chart
-// leads where the same row of the table leads; the table is what keyboards and screen readers use.
+// Intervals and names are drawn by the plugin below, so that a chart needs no legend. A click on a bar or a point leads
+// to the cases that it counts, as the same number of the table does; the table is for keyboards and screen readers.
 const POINT = 4;
 
 /** The page's colours as they are just now: light or dark. */
@@ -139,10 +139,10 @@ function datasets(drawing, tones) {
     const shared = { label: series.name, backgroundColor: colour, borderColor: colour, clip: 8 }; // no half points at the rim
     if (drawing.kind === "calibration") {
       const data = drawing.places.map((x, place) => ({ x, y: series.values[place] }));
-      return { ...shared, data, showLine: true, pointRadius: POINT, borderWidth: 2 };
+      return { ...shared, data, showLine: true, pointRadius: POINT, pointHitRadius: 8, borderWidth: 2 };
     }
     if (drawing.kind === "lines") {
-      return { ...shared, data: series.values, pointRadius: 3, borderWidth: 2, borderDash: series.is_reference ? [3, 3] : [], tension: 0 };
+      return { ...shared, data: series.values, pointRadius: 3, pointHitRadius: 8, borderWidth: 2, borderDash: series.is_reference ? [3, 3] : [], tension: 0 };
     }
     const shown = drawing.kind === "bars" ? colour : "transparent";
     return { ...shared, data: series.values, backgroundColor: shown, borderWidth: 0, barThickness: 14 };
@@ -180,18 +180,25 @@ function options(drawing, tones, figure) {
   return {
     indexAxis: sideways ? "y" : "x",
     animation: false,
+    // Beside a row's end is at it, too: a short bar and a point's outer half could not be pointed at otherwise.
+    interaction: sideways ? { mode: "nearest", axis: "y", intersect: false } : { mode: "nearest", intersect: true },
     maintainAspectRatio: false,
     layout: { padding: { right: sideways ? 52 : 16, top: 8 } },
     scales: sideways ? { x: number, y: things } : { x: things, y: number },
     plugins: { legend: { display: false }, tooltip: { callbacks: { label: tooltip(drawing) } } },
     onHover: (event, found) => {
-      event.native.target.style.cursor = found.some((each) => drawing.keys[each.index]) ? "pointer" : "default";
+      event.native.target.style.cursor = casesAt(drawing, found) ? "pointer" : "default";
     },
     onClick: (_event, found) => {
-      const key = found.map((each) => drawing.keys[each.index]).find(Boolean);
-      if (key) window.location.assign(`${figure.dataset.cases}&at=${encodeURIComponent(key)}`);
+      const cases = casesAt(drawing, found);
+      if (cases) window.location.assign(`${figure.dataset.cases}&${cases}`);
     },
   };
+}
+
+/** What leads to the cases of what the pointer is at; nothing at a line to compare with. */
+function casesAt(drawing, found) {
+  return found.map((each) => drawing.series[each.datasetIndex]?.cases[each.index]).find(Boolean);
 }
 
 function draw(figure) {

@@ -15,7 +15,7 @@ from django.utils import timezone, translation
 from accounts.models import User
 from cases.figures import agreement, dashboard, drift, flow, influence
 from cases.figures import outcomes as by_biopsy
-from cases.figures.figure import Estimate, csv_head, csv_row, in_text, of_cases
+from cases.figures.figure import Estimate, Hours, csv_head, csv_row, in_text, of_cases
 from cases.figures.scope import Scope
 from cases.models import Case, CaseState, Condition, FirstOpinion, PhotoRequest, Prediction, PredictionState, Read
 from cases.prediction import refusals
@@ -141,10 +141,23 @@ def test_turnaround_against_the_clinics_own_target(alma):
     assert {case for row in volumes.rows for case in behind(scope, volumes, row.key)} >= {quick, slow}
 
 
-def test_the_days_in_which_staff_took_new_photos_are_part_of_the_turnaround(alma):
+def test_new_photos_begin_the_target_anew_and_the_patient_has_waited_all_the_same(alma):
+    """The target counts as it did on the worklist; how long it took counts from when the case was first sent."""
     case = judged(alma, hours=5, urgency=1)
     Case.objects.filter(id=case.id).update(waiting_since=case.signed_at - timedelta(hours=1))  # it came back then
-    assert flow.turnaround(scope_of(alma)).row("1").values[0] == Share(0, 1)
+    figure = flow.turnaround(scope_of(alma))
+    within, _target, median, *_rest = figure.row("1").values
+    assert (within, median) == (Share(1, 1), Hours(5.0))
+    assert {row.values[0] for row in flow.turnaround_weeks(scope_of(alma)).rows} == {Share(0, 0), Share(1, 1)}
+    assert "last sent" in figure.note
+    assert "first sent" in figure.note
+
+
+def test_a_case_signed_at_the_last_moment_of_its_target_is_in_time(alma):
+    to_the_moment, late = judged(alma, hours=4, urgency=1), judged(alma, hours=4, urgency=1)
+    Case.objects.filter(id=late.id).update(waiting_since=late.waiting_since - timedelta(microseconds=1))
+    scope = scope_of(alma)
+    assert {case.id: case.in_time for case in scope.timed} == {to_the_moment.id: True, late.id: False}
 
 
 def test_agreement_beyond_chance_and_who_differs(alma):
@@ -216,6 +229,66 @@ def test_cancers_found_count_biopsies_alone(alma):
     assert [row.values[1] for row in calibration.rows] == [Share(3, 4)]
 
 
+def test_readers_are_measured_on_their_own_reads_and_the_clinic_on_its_reports(alma):
+    """Two readers disagree about a cancer, a lead settles it, somebody adds a remark, and then the biopsy comes."""
+    other, adding = make_person(alma.clinic, "doctor"), make_person(alma.clinic, "doctor")
+    case = judged(alma, "MEL", (alma.doctor, "MEL"), hours=48)
+
+    def say(reader: User, kind: str, code: str, **more) -> Read:
+        said = {"certainty": "certain", "management": "discharge", "ai_visible": True} | more
+        return Read.objects.create(case=case, reader=reader, kind=kind, condition_id=code, **said)
+
+    second = say(other, "second", "NEV")
+    say(alma.lead, "arbitration", "NEV")
+    say(adding, "additional", "MEL")
+    outcomes.record(
+        case_id=case.id,
+        by=alma.doctor,
+        condition=Condition.objects.get(code="MEL"),
+        reported_on=timezone.localdate(),
+    )
+    # Who has read the biopsy's result finds the cancer, too; that is no merit of theirs, nor of the report's.
+    say(alma.lead, "correction", "MEL")
+    say(other, "correction", "MEL", corrects=second)
+    recorded = case.outcome_versions.get().recorded_at
+    outcomes.record(
+        case_id=case.id,
+        by=alma.doctor,
+        condition=Condition.objects.get(code="MEL"),
+        reported_on=timezone.localdate(),
+        comment="Breslow 0.4 mm",
+        replaces=recorded,
+    )
+    scope = scope_of(alma)
+    figure = by_biopsy.sensitivity(scope)
+    assert {row.key: row.values[0] for row in figure.rows} == {
+        "ai": Share(1, 1),
+        "reports": Share(0, 1),
+        "readers": Share(1, 2),
+        str(alma.doctor.id): Share(1, 1),
+        str(other.id): Share(0, 1),
+    }
+    assert behind(scope, figure, "reports") == {case}
+    assert "own first and second reads" in figure.note
+    own = by_biopsy.sensitivity(scope_of(alma, alma.lead, mine="1"))
+    assert own.row("readers").values[0] == Share(0, 0)  # who settles has seen both
+
+
+def test_a_report_of_two_who_agree_counts_with_their_last_word(alma):
+    other = make_person(alma.clinic, "doctor")
+    case = judged(alma, "NEV", (alma.doctor, "NEV"))
+    later = {"certainty": "certain", "management": "discharge", "ai_visible": True}
+    Read.objects.create(case=case, reader=other, kind="second", condition_id="NEV", **later)
+    first = case.reads.get(reader=alma.doctor)
+    Read.objects.create(case=case, reader=alma.doctor, kind="correction", corrects=first, condition_id="MEL", **later)
+    outcomes.record(
+        case_id=case.id, by=other, condition=Condition.objects.get(code="MEL"), reported_on=timezone.localdate()
+    )
+    figure = by_biopsy.sensitivity(scope_of(alma))
+    assert figure.row("reports").values[0] == Share(1, 1)
+    assert figure.row("readers").values[0] == Share(0, 2)
+
+
 def test_the_ai_moved_readers_and_one_opinion_proves_nothing(alma):
     helped = judged(alma, "MEL", (alma.doctor, "MEL"), first="NEV", biopsy="MEL")
     harmed = judged(alma, "NEV", (alma.doctor, "NEV"), first="MEL", biopsy="MEL")
@@ -226,6 +299,13 @@ def test_the_ai_moved_readers_and_one_opinion_proves_nothing(alma):
     row = figure.row(str(alma.doctor.id))
     assert row.values == (Share(1, 1), Share(1, 2), 1, 0)
     assert behind(scope, figure, row.key) == {helped, harmed}
+    # Who committed an opinion, and added a read once the other's was signed, was not moved by the AI alone.
+    committed = FirstOpinion.objects.create(
+        case=harmed, reader=alma.lead, condition_id="NEV", certainty="certain", management="discharge"
+    )
+    after = {"certainty": "certain", "management": "biopsy", "ai_visible": True, "first_opinion": committed}
+    Read.objects.create(case=harmed, reader=alma.lead, kind="additional", condition_id="MEL", **after)
+    assert influence.influence(scope_of(alma)).row(str(alma.lead.id)) is None
 
 
 def test_groups_and_photos(alma):
@@ -361,7 +441,9 @@ def many_kinds_of_cases(cast: Cast) -> None:
 def test_every_number_leads_to_so_many_cases(alma, sign_in, monkeypatch):
     known = drift.Learnt("m", {"NEV": 0.5, "MEL": 0.5}, {"forearm": 1.0}, age=50.0, novelty=3.0)
     monkeypatch.setattr("cases.figures.drift.learnt_by", lambda version: known)
+    monkeypatch.setattr("cases.figures.figure.TOO_FEW", 1)
     many_kinds_of_cases(alma)
+    drawn_links = 0
     for person in (alma.lead, alma.doctor):
         scope, client = scope_of(alma, person), sign_in(person)
         for key in dashboard.ENTRIES:
@@ -392,6 +474,18 @@ def test_every_number_leads_to_so_many_cases(alma, sign_in, monkeypatch):
                     assert page.context["page"].paginator.count == cell.links[-1].behind.number
                     assert figure.column(at["of"]) in html.unescape(page.content.decode())
             assert links, key
+            # A bar or a point leads to the cases that it counts; what it is compared with has none.
+            drawn = zip(figure.chart.series, figure.drawing["series"], strict=True) if figure.drawing else ()
+            for series, told in drawn:
+                for row, address in zip(figure.rows, told["cases"], strict=True):
+                    counted = row.values[series.column] if series.column is not None else 0
+                    assert bool(address) == bool(counted.hits if isinstance(counted, Share) else counted), key
+                    if address:
+                        page = client.get(f"{reverse('figure_cases', args=[key])}?{address}")
+                        number = row.link(str(series.column)).behind.number
+                        assert (page.context["row"].key, page.context["page"].paginator.count) == (row.key, number)
+                        drawn_links += 1
+    assert drawn_links > 20
     nothing = client.get(reverse("figure_cases", args=["turnaround"]), {"at": "3", "of": "x-y"})
     assert nothing.context["page"].paginator.count == 0
 

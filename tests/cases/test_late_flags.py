@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 from django.core import mail
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from accounts.models import Membership
@@ -68,6 +69,10 @@ def told(person) -> list[Notification]:
     return list(inbox.listed(person).filter(kind=LATE))
 
 
+def late_ones(cast) -> QuerySet[Case]:
+    return second_looks.to_look_at(cast.lead, cast.clinic, late=True)
+
+
 def test_it_is_listed_for_the_leads_and_told_to_who_signed(alma, brno, version, pending):
     other_doctor = make_person(alma.clinic, "doctor")
     sign(pending, alma.doctor)
@@ -77,7 +82,8 @@ def test_it_is_listed_for_the_leads_and_told_to_who_signed(alma, brno, version, 
     case = case_of(pending)
     # The flag says under what the reader signed.
     assert (case.state, case.flagged_by_ai, case.urgency) == (CaseState.SIGNED, False, Urgency.ROUTINE)
-    assert list(second_looks.to_look_at(alma.lead, alma.clinic)) == [case]
+    assert list(late_ones(alma)) == [case]
+    assert not second_looks.to_look_at(alma.lead, alma.clinic, late=False).exists()
     assert list(second_looks.newly_flagged(alma.lead, alma.clinic, version)) == [case]
     for person in (alma.doctor, alma.lead):
         (said,) = told(person)
@@ -131,14 +137,14 @@ def test_a_case_that_was_signed_under_the_flag_is_no_news(alma, pending):
     sign(pending, alma.doctor)
     computing.run(second.id)
     assert not Notification.objects.filter(kind=LATE).exists()
-    assert not second_looks.to_look_at(alma.lead, alma.clinic).exists()
+    assert not late_ones(alma).exists()
 
 
 def test_a_second_look_settles_it_for_all(alma, version, pending):
     sign(pending, alma.doctor)
     computing.run(pending.id)
     second_looks.look_at(case_of(pending), version, alma.lead)
-    assert not second_looks.to_look_at(alma.lead, alma.clinic).exists()
+    assert not late_ones(alma).exists()
     for person in (alma.doctor, alma.lead):
         (said,) = told(person)
         assert (said.is_new, said.mail_state) == (False, MailState.NONE)
@@ -151,14 +157,17 @@ def test_that_of_a_model_that_was_retired_meanwhile_is_listed_until_somebody_loo
     assert computing.run(pending.id)
     case, client = case_of(pending), sign_in(alma.lead)
     assert told(alma.lead)
-    assert list(second_looks.to_look_at(alma.lead, alma.clinic)) == [case]
-    assert "signed case that a newer model would flag" in client.get(reverse("home"), follow=True).content.decode()
+    assert list(late_ones(alma)) == [case]
+    start = client.get(reverse("home")).content.decode()
+    assert "signed case that the AI called urgent too late" in start
+    assert "newer model" not in start  # this one is retired
     listed = reverse("rescored_cases", args=[version.id])
-    assert client.get(reverse("rescored_newest")).url == listed
+    assert client.get(reverse("rescored_newest"), {"late": "1"}).url == listed
+    assert client.get(reverse("rescored_newest")).url == reverse("model_list")
     assert case.reference in client.get(listed).content.decode()
 
     client.post(reverse("rescored_look", args=[version.id, case.id]))
-    assert not second_looks.to_look_at(alma.lead, alma.clinic).exists()
+    assert not late_ones(alma).exists()
     assert [said.is_new for said in told(alma.lead)] == [False]
 
 
@@ -168,7 +177,7 @@ def test_what_a_retired_model_said_on_trial_only_wants_no_look(alma, version, pe
     ModelVersion.objects.filter(id=version.id).update(state=ModelState.RETIRED)
     assert computing.run(pending.id)
     assert Prediction.every.get(id=pending.id).urgent
-    assert not second_looks.to_look_at(alma.lead, alma.clinic).exists()
+    assert not any(second_looks.to_look_at(alma.lead, alma.clinic, late=late).exists() for late in (True, False))
 
 
 def test_a_signature_that_is_taken_back_makes_it_a_flag(alma, pending):

@@ -205,6 +205,28 @@ def test_the_days_own_figures_count_what_the_ai_changed(alma, sign_in):
     assert [fact.value for fact in part.facts] == ["0", "–", "0"]
 
 
+def test_in_time_is_what_the_figure_that_it_leads_to_says(alma, sign_in):
+    """Of the cases signed today that the reader has read; new photos begin the target anew."""
+    came_back, slow, theirs, half_read = (waiting_case(alma) for _each in range(4))
+    Case.objects.filter(id=came_back.id).update(first_waiting_since=timezone.now() - timedelta(hours=200))
+    late(slow)
+    alma.clinic.second_read_all = True
+    alma.clinic.save()
+    sign(half_read, alma.doctor)
+    alma.clinic.second_read_all = False
+    alma.clinic.save()
+    for case, reader in ((came_back, alma.doctor), (slow, alma.doctor), (theirs, alma.lead)):
+        sign(case, reader)
+    for person, said in ((alma.doctor, "1 of 2"), (alma.lead, "1 of 1")):
+        client = sign_in(person)
+        part = client.get(reverse("home")).context["parts"][0]
+        (fact,) = (fact for fact in part.facts if fact.label == "Signed within the target")
+        assert fact.value == said
+        figures = {figure.key: figure for figure in client.get(fact.url).context["figures"]}
+        shares = [row.values[0] for row in figures["turnaround"].rows]
+        assert f"{sum(share.hits for share in shares)} of {sum(share.n for share in shares)}" == said
+
+
 def test_a_lead_sees_what_is_late_flagged_anew_and_to_be_judged(alma, start, sign_in):
     active, candidate = registered_model(), registered_model(ModelState.CANDIDATE)
     late(waiting_case(alma))
