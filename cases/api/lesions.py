@@ -75,4 +75,4 @@ class LesionViewSet(RecordViewSet):
     def partial_update(self, request: Request, pk: UUID) -> Response:
         lesion = self.found(Capability.LOG_CASES)
         fields = self.valid(request, partial=True, of=lesion).validated_data
-        return self.answer(lesions.change(lesion, **fields))
+        return self.answer(lesions.change(lesion.id, **fields))
