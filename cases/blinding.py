@@ -159,6 +159,11 @@ def hides_ai(person: Person, case: Case) -> bool:
     return ai_hidden_cases(person).filter(pk=case.pk).exists()
 
 
+def hides_reads(person: Person, case: Case) -> bool:
+    """Whether others' reads of `case` are hidden from `person`."""
+    return reads_hidden_cases(person).filter(pk=case.pk).exists()
+
+
 def hides_what_was_asked(person: Person, case: Case, *, ai_is_hidden: bool | None = None) -> bool:
     """Whether a form may not tell `person` which urgency was asked for: an urgency above it is the AI's.
 

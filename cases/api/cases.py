@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import django_filters
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field, extend_schema_view
@@ -70,6 +70,7 @@ class CaseSerializer(serializers.ModelSerializer):
             "created_by",
             "waiting_since",
             "signed_at",
+            "questioned_at",
             "withdrawn_reason",
         ]
         read_only_fields = [
@@ -79,8 +80,15 @@ class CaseSerializer(serializers.ModelSerializer):
             "created_at",
             "waiting_since",
             "signed_at",
+            "questioned_at",
             "withdrawn_reason",
         ]
+        extra_kwargs = {
+            "questioned_at": {
+                "help_text": "since when a signed case is in question: what was read after the signature is not what "
+                "stood before, and nobody has settled or confirmed it; null otherwise, and while reads are hidden"
+            }
+        }
 
     def to_representation(self, case: Case) -> dict[str, Any]:
         told = super().to_representation(case)
@@ -88,7 +96,13 @@ class CaseSerializer(serializers.ModelSerializer):
         if blinding.hides_ai(self.context["request"].user, case) if hidden is None else hidden:
             # Each tells the other, as the urgency is the more urgent of both.
             told |= {"requested_urgency": None, "flagged_by_ai": None}
+        if case.questioned_at and self._hides_reads(case):
+            told["questioned_at"] = None  # it tells that readers disagree
         return told
+
+    def _hides_reads(self, case: Case) -> bool:
+        hidden = getattr(case, "reads_are_hidden", None)
+        return blinding.hides_reads(self.context["request"].user, case) if hidden is None else hidden
 
     def validate(self, fields: dict[str, Any]) -> dict[str, Any]:
         if self.instance is None:
@@ -141,12 +155,19 @@ class CaseFilter(django_filters.FilterSet):
     flagged_by_ai = django_filters.BooleanFilter(
         help_text="neither of both finds a case whose AI opinion is hidden from you"
     )
+    in_question = django_filters.BooleanFilter(
+        method="by_question", help_text="signed, and not yet settled or confirmed what was read after the signature"
+    )
     created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Case
         fields: list[str] = []
+
+    def by_question(self, found: QuerySet, name: str, value: bool) -> QuerySet:
+        shown = Q(questioned_at__isnull=False, reads_are_hidden=False)  # as the list shows it
+        return found.filter(shown if value else ~shown)
 
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
         found, asked = super().filter_queryset(queryset), self.form.cleaned_data
@@ -165,7 +186,9 @@ class CaseViewSet(TaggedRecordViewSet):
     filterset_class = CaseFilter
 
     def told(self, rows: QuerySet) -> QuerySet:
-        return rows.annotate(ai_is_hidden=blinding.ai_hidden_here(self.person))
+        return rows.annotate(
+            ai_is_hidden=blinding.ai_hidden_here(self.person), reads_are_hidden=blinding.reads_hidden_here(self.person)
+        )
 
     def changeable_unseen(self, case: Case, shown: Mapping[str, Any]) -> Iterable[object]:
         is_hidden = shown["requested_urgency"] is None
