@@ -150,16 +150,21 @@ def hides_ai(person: Person, case: Case) -> bool:
     return ai_hidden_cases(person).filter(pk=case.pk).exists()
 
 
-def hides_what_was_asked(person: Person, case: Case) -> bool:
+def hides_reads(person: Person, case: Case) -> bool:
+    """Whether others' reads of `case` are hidden from `person`."""
+    return reads_hidden_cases(person).filter(pk=case.pk).exists()
+
+
+def hides_what_was_asked(person: Person, case: Case, *, ai_is_hidden: bool | None = None) -> bool:
     """Whether a form may not tell `person` which urgency was asked for: an urgency above it is the AI's.
 
     Whoever logged the case has asked for it. Who cannot sign is blind only while the AI is stopped, and what they ask
-    for is then all that makes a case urgent.
+    for is then all that makes a case urgent. `ai_is_hidden` is `hides_ai`, where the caller knows it.
     """
     return (
         can(person, case.clinic_id, Capability.SIGN_READS)
         and case.created_by_id != person.pk
-        and hides_ai(person, case)
+        and (hides_ai(person, case) if ai_is_hidden is None else ai_is_hidden)
     )
 
 

@@ -104,4 +104,4 @@ class LesionAdmin(RecordAdmin):
         return by_patient_or_number(queryset, words, patient="patient", number=None), False
 
     def save_model(self, request: HttpRequest, obj: Lesion, form: forms.ModelForm, change: bool) -> None:
-        lesions.change(obj)
+        lesions.change(obj.pk, **{name: form.cleaned_data[name] for name in form.changed_data})

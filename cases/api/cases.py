@@ -1,10 +1,11 @@
 """REST API: cases, from draft to the worklist and back."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
 import django_filters
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field, extend_schema_view
@@ -17,7 +18,7 @@ from uuid6 import uuid7
 from accounts.roles import Capability
 from cases import access, blinding
 from cases.api.fields import AskedUrgencyField, PersonField, RecordField, UrgencyField
-from cases.api.views import RecordViewSet
+from cases.api.preconditions import TaggedRecordViewSet
 from cases.errors import Refused
 from cases.models import Case, CaseState, PhotoFault, PhotoRequest, Urgency
 from cases.photo import retakes
@@ -69,6 +70,7 @@ class CaseSerializer(serializers.ModelSerializer):
             "created_by",
             "waiting_since",
             "signed_at",
+            "questioned_at",
             "withdrawn_reason",
         ]
         read_only_fields = [
@@ -78,8 +80,15 @@ class CaseSerializer(serializers.ModelSerializer):
             "created_at",
             "waiting_since",
             "signed_at",
+            "questioned_at",
             "withdrawn_reason",
         ]
+        extra_kwargs = {
+            "questioned_at": {
+                "help_text": "since when a signed case is in question: what was read after the signature is not what "
+                "stood before, and nobody has settled or confirmed it; null otherwise, and while reads are hidden"
+            }
+        }
 
     def to_representation(self, case: Case) -> dict[str, Any]:
         told = super().to_representation(case)
@@ -87,7 +96,13 @@ class CaseSerializer(serializers.ModelSerializer):
         if blinding.hides_ai(self.context["request"].user, case) if hidden is None else hidden:
             # Each tells the other, as the urgency is the more urgent of both.
             told |= {"requested_urgency": None, "flagged_by_ai": None}
+        if case.questioned_at and self._hides_reads(case):
+            told["questioned_at"] = None  # it tells that readers disagree
         return told
+
+    def _hides_reads(self, case: Case) -> bool:
+        hidden = getattr(case, "reads_are_hidden", None)
+        return blinding.hides_reads(self.context["request"].user, case) if hidden is None else hidden
 
     def validate(self, fields: dict[str, Any]) -> dict[str, Any]:
         if self.instance is None:
@@ -140,12 +155,19 @@ class CaseFilter(django_filters.FilterSet):
     flagged_by_ai = django_filters.BooleanFilter(
         help_text="neither of both finds a case whose AI opinion is hidden from you"
     )
+    in_question = django_filters.BooleanFilter(
+        method="by_question", help_text="signed, and not yet settled or confirmed what was read after the signature"
+    )
     created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Case
         fields: list[str] = []
+
+    def by_question(self, found: QuerySet, name: str, value: bool) -> QuerySet:
+        shown = Q(questioned_at__isnull=False, reads_are_hidden=False)  # as the list shows it
+        return found.filter(shown if value else ~shown)
 
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
         found, asked = super().filter_queryset(queryset), self.form.cleaned_data
@@ -156,7 +178,7 @@ class CaseFilter(django_filters.FilterSet):
 
 @extend_schema(tags=["cases"])
 @extend_schema_view(list=extend_schema(summary="List cases"), retrieve=extend_schema(summary="One case"))
-class CaseViewSet(RecordViewSet):
+class CaseViewSet(TaggedRecordViewSet):
     queryset = Case.objects.none()
     records = staticmethod(access.cases)
     related = ("lesion", "created_by")
@@ -164,7 +186,14 @@ class CaseViewSet(RecordViewSet):
     filterset_class = CaseFilter
 
     def told(self, rows: QuerySet) -> QuerySet:
-        return rows.annotate(ai_is_hidden=blinding.ai_hidden_here(self.person))
+        return rows.annotate(
+            ai_is_hidden=blinding.ai_hidden_here(self.person), reads_are_hidden=blinding.reads_hidden_here(self.person)
+        )
+
+    def changeable_unseen(self, case: Case, shown: Mapping[str, Any]) -> Iterable[object]:
+        is_hidden = shown["requested_urgency"] is None
+        may_change = is_hidden and not blinding.hides_what_was_asked(self.person, case, ai_is_hidden=True)
+        return [case.requested_urgency] if may_change else []
 
     @extend_schema(
         summary="Log a case as a draft", examples=[EXAMPLE], responses={201: CaseSerializer, 200: CaseSerializer}
@@ -177,25 +206,26 @@ class CaseViewSet(RecordViewSet):
 
     @extend_schema(summary="Change the answers, the note or the urgency of an open case")
     def partial_update(self, request: Request, pk: UUID) -> Response:
-        case = self.found(Capability.LOG_CASES)
-        fields = self.valid(request, partial=True, of=case).validated_data
-        if "requested_urgency" in fields and blinding.hides_what_was_asked(self.person, case):
-            # Asked to be lowered, an urgency that stays would tell that it is the AI's.
-            raise Refused(_("You can change the urgency once the AI's opinion is shown to you."), code="ai_hidden")
-        return self.answer(lifecycle.change(case.id, **fields))
+        with self.unchanged(Capability.LOG_CASES) as case:
+            fields = self.valid(request, partial=True, of=case).validated_data
+            if "requested_urgency" in fields and blinding.hides_what_was_asked(self.person, case):
+                # Asked to be lowered, an urgency that stays would tell that it is the AI's.
+                raise Refused(_("You can change the urgency once the AI's opinion is shown to you."), code="ai_hidden")
+            return self.answer(lifecycle.change(case.id, **fields))
 
     @extend_schema(summary="Send a draft to the doctors", request=None, responses=CaseSerializer)
     @action(detail=True, methods=["post"])
     def send(self, request: Request, pk: UUID) -> Response:
-        return self.answer(lifecycle.send(self.found(Capability.LOG_CASES).id))
+        with self.unchanged(Capability.LOG_CASES) as case:
+            return self.answer(lifecycle.send(case.id))
 
     @extend_schema(summary="Take an open case off every list", request=WithdrawalSerializer, responses=CaseSerializer)
     @action(detail=True, methods=["post"])
     def withdraw(self, request: Request, pk: UUID) -> Response:
-        case = self.found(Capability.LOG_CASES)
-        wish = WithdrawalSerializer(data=request.data)
-        wish.is_valid(raise_exception=True)
-        return self.answer(lifecycle.withdraw(case.id, wish.validated_data["reason"]))
+        with self.unchanged(Capability.LOG_CASES) as case:
+            wish = WithdrawalSerializer(data=request.data)
+            wish.is_valid(raise_exception=True)
+            return self.answer(lifecycle.withdraw(case.id, wish.validated_data["reason"]))
 
     @extend_schema(
         summary="Send a waiting case back for better photos",
@@ -204,14 +234,14 @@ class CaseViewSet(RecordViewSet):
     )
     @action(detail=True, methods=["post"], url_path="photos-wanted", url_name="photos-wanted")
     def photos_wanted(self, request: Request, pk: UUID) -> Response:
-        case = self.found(Capability.SIGN_READS)
-        wish = WantedPhotosSerializer(data=request.data, context=self.get_serializer_context())
-        wish.is_valid(raise_exception=True)
-        fields = wish.validated_data
-        request_id = self.id_for(fields) or uuid7()
-        photo = fields.pop("photo")
-        retakes.ask(case_id=case.id, by=self.person, request_id=request_id, photo=photo.id if photo else None, **fields)
-        return self.answer(self.found())
+        with self.unchanged(Capability.SIGN_READS) as case:
+            wish = WantedPhotosSerializer(data=request.data, context=self.get_serializer_context())
+            wish.is_valid(raise_exception=True)
+            fields = wish.validated_data
+            request_id, photo = self.id_for(fields) or uuid7(), fields.pop("photo")
+            photo_id = photo.id if photo else None
+            retakes.ask(case_id=case.id, by=self.person, request_id=request_id, photo=photo_id, **fields)
+            return self.answer(self.found())
 
     @extend_schema(summary="Which photos a case was sent back for", responses=WantedPhotosSerializer)
     @photos_wanted.mapping.get
@@ -224,4 +254,5 @@ class CaseViewSet(RecordViewSet):
     @extend_schema(summary="Undo a withdrawal", request=None, responses=CaseSerializer)
     @action(detail=True, methods=["post"])
     def restore(self, request: Request, pk: UUID) -> Response:
-        return self.answer(lifecycle.restore(self.found(Capability.LOG_CASES).id))
+        with self.unchanged(Capability.LOG_CASES) as case:
+            return self.answer(lifecycle.restore(case.id))

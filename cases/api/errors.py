@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
 from cases import idempotency
+from cases.api import preconditions
 from cases.errors import Conflict, Refused
 from cases.pixels.errors import PhotoRefused
 from cases.views import photos
@@ -25,6 +26,7 @@ _STATUSES = {
     "no_photo": status.HTTP_409_CONFLICT,
     "no_version": status.HTTP_404_NOT_FOUND,
     idempotency.IN_PROGRESS: status.HTTP_409_CONFLICT,
+    preconditions.CHANGED: status.HTTP_412_PRECONDITION_FAILED,
     "ai_hidden": status.HTTP_409_CONFLICT,
     idempotency.REUSED: status.HTTP_422_UNPROCESSABLE_ENTITY,
 }

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from accounts.roles import Capability
 from cases import access
 from cases.api.fields import RecordField
-from cases.api.views import RecordViewSet
+from cases.api.preconditions import TaggedRecordViewSet
 from cases.models import Lesion
 from cases.record import lesions
 
@@ -54,7 +54,7 @@ class LesionFilter(django_filters.FilterSet):
 
 @extend_schema(tags=["lesions"])
 @extend_schema_view(list=extend_schema(summary="List lesions"), retrieve=extend_schema(summary="One lesion"))
-class LesionViewSet(RecordViewSet):
+class LesionViewSet(TaggedRecordViewSet):
     queryset = Lesion.objects.none()
     records = staticmethod(access.lesions)
     serializer_class = LesionSerializer
@@ -73,6 +73,6 @@ class LesionViewSet(RecordViewSet):
 
     @extend_schema(summary="Correct where the lesion is")
     def partial_update(self, request: Request, pk: UUID) -> Response:
-        lesion = self.found(Capability.LOG_CASES)
-        fields = self.valid(request, partial=True, of=lesion).validated_data
-        return self.answer(lesions.change(lesion, **fields))
+        with self.unchanged(Capability.LOG_CASES) as lesion:
+            fields = self.valid(request, partial=True, of=lesion).validated_data
+            return self.answer(lesions.change(lesion.id, **fields))

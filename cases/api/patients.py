@@ -14,7 +14,7 @@ from accounts.access import clinics
 from accounts.roles import Capability
 from cases import access
 from cases.api.fields import RecordField
-from cases.api.views import RecordViewSet
+from cases.api.preconditions import TaggedRecordViewSet
 from cases.models import Consent, Patient
 from cases.record import patients
 
@@ -99,7 +99,7 @@ class PatientFilter(django_filters.FilterSet):
 
 @extend_schema(tags=["patients"])
 @extend_schema_view(list=extend_schema(summary="List patients"), retrieve=extend_schema(summary="One patient"))
-class PatientViewSet(RecordViewSet):
+class PatientViewSet(TaggedRecordViewSet):
     queryset = Patient.objects.none()
     records = staticmethod(access.patients)
     serializer_class = PatientSerializer
@@ -119,15 +119,15 @@ class PatientViewSet(RecordViewSet):
 
     @extend_schema(summary="Correct a patient's details, or record consent")
     def partial_update(self, request: Request, pk: UUID) -> Response:
-        patient = self.found(Capability.LOG_CASES)
-        fields = self.valid(request, partial=True, of=patient).validated_data
-        consents = {kind: fields.pop(f"{kind}_consent", None) for kind in patients.CONSENT_KINDS}
-        if fields:
-            patients.update(patient, **fields)
-        for kind, consent in consents.items():
-            if consent is not None:
-                patients.record_consent(patient, kind, Consent(consent), self.person)
-        return self.answer(patient)
+        with self.unchanged(Capability.LOG_CASES) as patient:
+            fields = self.valid(request, partial=True, of=patient).validated_data
+            consents = {kind: fields.pop(f"{kind}_consent", None) for kind in patients.CONSENT_KINDS}
+            if fields:
+                patients.update(patient, **fields)
+            for kind, consent in consents.items():
+                if consent is not None:
+                    patients.record_consent(patient, kind, Consent(consent), self.person)
+            return self.answer(patient)
 
     @extend_schema(
         summary="Find patients by name, MRN or birth date",

@@ -15,11 +15,13 @@ from cases import idempotency
 from cases.idempotency import Claim, Repeat
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotent-Replayed"
+METHODS = ("POST", "PATCH")
 # Nothing was done, and whether it may be done can change: these are asked anew.
 _NOT_KEPT = {
     status.HTTP_401_UNAUTHORIZED,
     status.HTTP_403_FORBIDDEN,
     status.HTTP_404_NOT_FOUND,
+    status.HTTP_412_PRECONDITION_FAILED,
     status.HTTP_429_TOO_MANY_REQUESTS,
 }
 
@@ -33,11 +35,13 @@ class Answered(Exception):
 
 
 class AnswersOnce(viewsets.GenericViewSet):
-    """Every POST with an `Idempotency-Key` is carried out once, and answered the same way again for 24 hours."""
+    """A POST or PATCH with an `Idempotency-Key` is carried out once, and answered the same way again for 24 hours."""
 
     records: Callable[..., QuerySet]
     # Actions that change nothing and need no key.
     reading_posts: tuple[str, ...] = ()
+    # Whether answers that show one record carry its ETag (cases/api/preconditions.py).
+    tagged = False
     claim: Claim | None = None
 
     def takes_key(self) -> bool:
@@ -47,13 +51,13 @@ class AnswersOnce(viewsets.GenericViewSet):
         # First of all who asks and whether they may: a stranger leaves no trace.
         super().initial(request, *args, **kwargs)
         key = request.headers.get(HEADER)
-        if key is None or request.method != "POST" or not self.takes_key():
+        if key is None or request.method not in METHODS or not self.takes_key():
             return
         found = idempotency.begin(
             user=cast(User, request.user),
             caller=getattr(request.auth, "digest", "") or "session",
             key=key,
-            fingerprint=idempotency.fingerprint_of("POST", request.path, request.data),
+            fingerprint=idempotency.fingerprint_of(request.method, request.path, request.data),
         )
         if isinstance(found, Repeat):
             raise Answered(found)

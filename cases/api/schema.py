@@ -6,7 +6,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from cases.api.repeats import HEADER, AnswersOnce
+from cases.api.repeats import HEADER, METHODS, AnswersOnce
 from cases.idempotency import LONGEST_KEY
 
 
@@ -22,6 +22,7 @@ _WORDS = {
     "403": "Your role in this clinic does not allow it",
     "404": "Unknown, or not yours to see; which of both is not said",
     "409": "The record's present state stands against it; `code` says why",
+    "412": "The record was changed: it no longer has an ETag of `If-Match`. Nothing was done",
     "413": "The photo has too many bytes",
     "415": "The body's content type, or the photo's, is not understood",
     "422": "This `Idempotency-Key` was used for another request",
@@ -40,15 +41,59 @@ _KEY = OpenApiParameter(
 )
 
 
+_ETAG = OpenApiParameter(
+    "ETag",
+    str,
+    OpenApiParameter.HEADER,
+    response=[200, 201],
+    description="Another one as soon as anything that the answer shows is changed; for `If-Match`.",
+)
+_IF_MATCH = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description=(
+        "The `ETag` that an answer gave you, or several, divided by commas. Nothing is done unless the record is still "
+        "in such a state (412 `changed`). Without it, or with `*`, the record's state is not asked about."
+    ),
+)
+_IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The `ETag` of the answer that you have: 304 without a body while it is still so.",
+)
+
+
 class ClinicAutoSchema(AutoSchema):
     """Adds the refusals that every operation shares, so that no view has to repeat them."""
 
     def get_override_parameters(self) -> list[Any]:
         parameters = super().get_override_parameters()
-        return [*parameters, _KEY] if self._takes_key() else parameters
+        if self._takes_key():
+            parameters.append(_KEY)
+        if self._shows_tag():
+            parameters.append(_ETAG)
+        if self._takes_tag():
+            parameters.append(_IF_MATCH)
+        if self._is_asked_again():
+            parameters.append(_IF_NONE_MATCH)
+        return parameters
+
+    def _shows_tag(self) -> bool:
+        return self._is_asked_again() or (self._is_tagged() and self._takes_key())
+
+    def _takes_tag(self) -> bool:
+        return self._is_tagged() and self._takes_key() and bool(getattr(self.view, "detail", False))
+
+    def _is_asked_again(self) -> bool:
+        return self._is_tagged() and getattr(self.view, "action", "") == "retrieve"
+
+    def _is_tagged(self) -> bool:
+        return isinstance(self.view, AnswersOnce) and self.view.tagged
 
     def _takes_key(self) -> bool:
-        return self.method == "POST" and isinstance(self.view, AnswersOnce) and self.view.takes_key()
+        return self.method in METHODS and isinstance(self.view, AnswersOnce) and self.view.takes_key()
 
     def get_description(self) -> str:  # type: ignore[override]
         # Docstrings here speak to those who write the code; summaries and field helps speak to the API's users.
@@ -67,6 +112,10 @@ class ClinicAutoSchema(AutoSchema):
             operation["responses"].setdefault("400", self._invalid(problem))
         if self._takes_key():
             codes += ["422"]
+        if self._takes_tag():
+            codes += ["412"]
+        if self._is_asked_again():
+            operation["responses"]["304"] = {"description": "Still as the ETag of `If-None-Match` says"}
         if "multipart/form-data" in operation.get("requestBody", {}).get("content", {}):
             codes += ["413", "507"]
         for code in codes:

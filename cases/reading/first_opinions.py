@@ -41,7 +41,7 @@ def commit(
         raise wrong_state(case.get_state_display())
     if not condition.is_offered:
         raise Refused(_("This condition is no longer offered. Choose another one."), code="condition_not_offered")
-    stamps.check(case, case_seen)
+    stamps.check(case, case_seen, signing=False)
     Case.objects.filter(id=case.id).update(has_first_opinion=True)
     return FirstOpinion.objects.create(
         case=case,

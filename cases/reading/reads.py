@@ -156,7 +156,7 @@ def sign(
     # A second reader is blind to the first one's read, and cannot have seen it.
     if last and last.id != newest_seen and kind != ReadKind.SECOND:
         raise ReadConflict(last, unnamed=blinding.hides_names(reader, case, case.reads.all()))
-    stamps.check(case, case_seen)
+    stamps.check(case, case_seen, signing=True)
     ai_visible = ai_visible and not blinding.hides_ai(reader, case)
     seen = _prediction_seen(case, prediction, prediction_finished_at) if prediction and ai_visible else None
     signed_at = timezone.now()

@@ -12,10 +12,15 @@ from cases.models import Case
 class CaseChanged(Conflict):
     """Answers, note or photos are not what the reader saw."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            _("Answers or photos of this case were changed since you opened it. Look at them, then sign again.")
-        )
+    def __init__(self, *, signing: bool) -> None:
+        if signing:
+            super().__init__(
+                _("Answers or photos of this case were changed since you opened it. Look at them, then sign again.")
+            )
+        else:
+            super().__init__(
+                _("Answers or photos of this case were changed since you opened it. Look at them, then commit again.")
+            )
 
 
 def stamp(case: Case, photos: Iterable[UUID] | None = None) -> str:
@@ -28,11 +33,13 @@ def stamp(case: Case, photos: Iterable[UUID] | None = None) -> str:
     return fingerprint([*(getattr(case, name) for name in (*Case.QUESTIONS, "note")), *sorted(photos)])
 
 
-def check(case: Case, seen: str) -> None:
+def check(case: Case, seen: str, *, signing: bool) -> None:
     """Compares the stamp that a page has `seen` with the case, locked; an empty one is not checked.
+
+    `signing` says whether a read is signed, or a first opinion committed: what is to be done again.
 
     Raises:
         CaseChanged: they differ.
     """
     if seen and seen != stamp(case):
-        raise CaseChanged
+        raise CaseChanged(signing=signing)

@@ -7,7 +7,8 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from cases.errors import Refused
-from cases.models import Lesion, Patient
+from cases.models import Case, Lesion, Patient
+from cases.prediction import asking
 
 
 @transaction.atomic
@@ -28,9 +29,15 @@ def add(patient: Patient, *, lesion_id: UUID | None = None, **fields: Any) -> Le
     return lesion
 
 
-def change(lesion: Lesion, **fields: Any) -> Lesion:
-    """Corrects where the lesion is."""
+@transaction.atomic
+def change(lesion_id: UUID, **fields: Any) -> Lesion:
+    """Corrects where the lesion is, or its note; predictions made with another body site are made again."""
+    # As it stands now, under the lock: what somebody else corrects at the same time stays.
+    lesion = Lesion.objects.select_for_update().get(id=lesion_id)
+    body_site = lesion.body_site
     for name, value in fields.items():
         setattr(lesion, name, value)
     lesion.save()
+    if lesion.body_site != body_site:
+        asking.facts_changed(Case.objects.filter(lesion=lesion))
     return lesion

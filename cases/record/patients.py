@@ -253,6 +253,9 @@ def record_consent(patient: Patient, kind: str, consent: str, by: User) -> Patie
     AI consent acts at once: granted, the photos of open cases get their predictions; refused, pending ones end. Without
     consent to training use, copies of the patient's photos are no practice cases any more.
     """
+    # As it stands now, under the lock: another answer given at the same time is not taken for this one.
+    Patient.objects.select_for_update(of=("self",)).get(id=patient.id)
+    patient.refresh_from_db()
     _set_consent(patient, kind, consent, by)
     patient.save(update_fields=[f"{kind}_consent", f"{kind}_consent_at", f"{kind}_consent_by"])
     if kind == "ai":

@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from accounts.models import ApiToken
-from cases.models import Case
+from cases.models import Case, Patient
 from cases.vocabulary import conditions
 from inference.models import ModelVersion
 from tests.cast import photo
@@ -46,15 +46,19 @@ class Shell:
             name, command, field = captured.groups()
             self.variables[name] = self.curl(command)[field]
             return None
+        if captured := re.fullmatch(r"(\w+)=\$\((curl .* -w .*)\)", line):
+            self.variables[captured[1]] = self.curl(captured[2])["written"]
+            return None
         if assigned := re.fullmatch(r"(\w+)=(\S+)", line):
             self.variables[assigned[1]] = assigned[2]
             return None
         return self.curl(line)
 
     def curl(self, command: str) -> dict:
-        words = shlex.split(re.sub(r"\$(\w+)", lambda name: self.variables[name[1]], command))
+        # Split first: what a variable holds may have quotes, as an ETag has.
+        words = [re.sub(r"\$(\w+)", lambda name: self.variables[name[1]], word) for word in shlex.split(command)]
         assert words.pop(0) == "curl"
-        method, headers, body, form, address = "GET", {}, None, {}, ""
+        method, headers, body, form, address, written = "GET", {}, None, {}, "", ""
         while words:
             word = words.pop(0)
             if word == "-o":
@@ -67,8 +71,10 @@ class Shell:
             elif word == "-H":
                 name, value = words.pop(0).split(": ", 1)
                 headers[name] = value
+            elif word == "-w":
+                written = re.fullmatch(r"%header\{(\w+)\}", words.pop(0))[1]
             elif word == "-d":
-                method, body = "POST", words.pop(0)
+                method, body = "POST" if method == "GET" else method, words.pop(0)
             elif word == "-F":
                 name, value = words.pop(0).split("=", 1)
                 method = "POST"
@@ -79,12 +85,14 @@ class Shell:
         path = f"{parts.path}?{parts.query}"
         if form:
             answer = self.client.post(path, form, headers=headers)
-        elif method == "POST":
-            answer = self.client.post(path, body or "", content_type="application/json", headers=headers)
+        elif method in ("POST", "PATCH"):
+            answer = self.client.generic(method, path, body or "", content_type="application/json", headers=headers)
         else:
             answer = self.client.get(path, headers=headers)
         assert answer.status_code in (200, 201), f"{command}\n{answer.status_code} {answer.content.decode()}"
         json.loads(body or "{}")
+        if written:
+            return {"written": answer[written]}
         return answer.json() if answer["Content-Type"] == "application/json" else {"bytes": answer.content}
 
 
@@ -100,6 +108,7 @@ def test_the_guide_works_as_it_stands(client, alma):
     answers = [shell.run(line) for line in commands()]
     assert len(answers) > 8
     assert [answer["bytes"][:5] for answer in answers if answer and "bytes" in answer] == [b"%PDF-"]
+    assert Patient.objects.get(id=shell.variables["PATIENT"]).given_name == "Evelina"
     case = Case.objects.get(id=shell.variables["CASE"])
     assert case.state == "signed"
     assert case.reads.get().reader == alma.doctor

@@ -160,7 +160,9 @@ def test_a_photo_that_came_since_the_page_was_opened_counts_as_seen_by_nobody(bl
     refused = client.post(commits, wish)
     assert refused.status_code == 409
     page = refused.content.decode()
-    assert "Answers or photos of this case were changed since you opened it." in page
+    # Nothing is signed here.
+    changed = "Answers or photos of this case were changed since you opened it. Look at them, then commit again."
+    assert changed in page
     assert "Hidden until your first opinion" in page
     assert str(added.id) in page
     assert not FirstOpinion.objects.exists()

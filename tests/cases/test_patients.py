@@ -89,6 +89,16 @@ def test_consent_carries_who_and_when(alma):
     assert not patient.allows_ai
 
 
+def test_an_answer_is_not_taken_for_the_one_that_stood_a_moment_ago(alma):
+    """Two at once: what the second one records has their own name and moment, not those of before the first."""
+    patient = make_patient(alma, ai_consent=Consent.GRANTED)
+    loaded_before = Patient.objects.get(id=patient.id)
+    patients.record_consent(patient, "ai", Consent.REFUSED, alma.doctor)
+    patients.record_consent(loaded_before, "ai", Consent.GRANTED, alma.lead)
+    patient.refresh_from_db()
+    assert (patient.ai_consent, patient.ai_consent_by) == (Consent.GRANTED, alma.lead)
+
+
 def test_the_database_refuses_a_consent_of_nobody(alma):
     patient = make_patient(alma, training_consent=Consent.NOT_ASKED)
     with pytest.raises(IntegrityError), transaction.atomic():
