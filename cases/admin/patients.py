@@ -79,13 +79,13 @@ class PatientAdmin(RecordAdmin):
 
     def save_model(self, request: HttpRequest, obj: Patient, form: PatientForm, change: bool) -> None:
         # The form has written on `obj` already, so the services start from the row as it stands.
-        stored = Patient.objects.get(pk=obj.pk)
+        stored, person = Patient.objects.get(pk=obj.pk), cast(User, request.user)
         own = {name: form.cleaned_data[name] for name in OWN_FIELDS if name in form.changed_data}
         if own:
-            patients.update(stored, **own)
+            patients.update(stored, by=person, **own)
         for kind in patients.CONSENT_KINDS:
             if f"{kind}_consent" in form.changed_data:
-                patients.record_consent(stored, kind, form.cleaned_data[f"{kind}_consent"], cast(User, request.user))
+                patients.record_consent(stored, kind, form.cleaned_data[f"{kind}_consent"], person)
 
 
 @admin.register(Lesion)
@@ -104,4 +104,5 @@ class LesionAdmin(RecordAdmin):
         return by_patient_or_number(queryset, words, patient="patient", number=None), False
 
     def save_model(self, request: HttpRequest, obj: Lesion, form: forms.ModelForm, change: bool) -> None:
-        lesions.change(obj.pk, **{name: form.cleaned_data[name] for name in form.changed_data})
+        changed = {name: form.cleaned_data[name] for name in form.changed_data}
+        lesions.change(obj.pk, by=cast(User, request.user), **changed)

@@ -75,4 +75,4 @@ class LesionViewSet(TaggedRecordViewSet):
     def partial_update(self, request: Request, pk: UUID) -> Response:
         with self.unchanged(Capability.LOG_CASES) as lesion:
             fields = self.valid(request, partial=True, of=lesion).validated_data
-            return self.answer(lesions.change(lesion.id, **fields))
+            return self.answer(lesions.change(lesion.id, by=self.person, **fields))

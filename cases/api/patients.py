@@ -123,7 +123,7 @@ class PatientViewSet(TaggedRecordViewSet):
             fields = self.valid(request, partial=True, of=patient).validated_data
             consents = {kind: fields.pop(f"{kind}_consent", None) for kind in patients.CONSENT_KINDS}
             if fields:
-                patients.update(patient, **fields)
+                patients.update(patient, by=self.person, **fields)
             for kind, consent in consents.items():
                 if consent is not None:
                     patients.record_consent(patient, kind, Consent(consent), self.person)

@@ -13,6 +13,7 @@ from cases.models.photo_request import PhotoFault, PhotoRequest
 from cases.models.practice import PracticeCase, PracticeRead
 from cases.models.prediction import Prediction, PredictionState
 from cases.models.read import Read, ReadKind, TakenBack
+from cases.models.record_correction import Corrected, RecordCorrection
 from cases.models.report_delivery import Delivery, ReportDelivery
 from cases.models.rescoring import Rescoring, RescoringState, SecondLook
 from cases.models.worklist import Reservation, SavedView
@@ -25,6 +26,7 @@ __all__ = [
     "Certainty",
     "Condition",
     "Consent",
+    "Corrected",
     "Delivery",
     "FirstOpinion",
     "Fitzpatrick",
@@ -50,6 +52,7 @@ __all__ = [
     "ReadDraft",
     "ReadKind",
     "ReadStage",
+    "RecordCorrection",
     "ReportDelivery",
     "Rescoring",
     "RescoringState",

@@ -7,6 +7,11 @@ from uuid6 import uuid7
 from cases.models.case import Case
 
 
+def report_number(digest: str) -> str:
+    """What stands on a report's paper: enough of its digest to find it again."""
+    return "-".join(digest[start : start + 4] for start in (0, 4, 8))
+
+
 class Delivery(models.TextChoices):
     PRINTED = "printed", _("Printed")
     SENT = "sent", _("Sent")
@@ -35,3 +40,8 @@ class ReportDelivery(models.Model):
 
     def __str__(self) -> str:
         return self.get_how_display()
+
+    @property
+    def number(self) -> str:
+        """That of the paper itself; the same version may show another one now, with a corrected name."""
+        return report_number(self.digest)

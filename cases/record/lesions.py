@@ -6,8 +6,9 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from cases.errors import Refused
-from cases.models import Case, Lesion, Patient
+from cases.models import Case, Corrected, Lesion, Patient, RecordCorrection
 from cases.prediction import asking
 
 
@@ -30,14 +31,19 @@ def add(patient: Patient, *, lesion_id: UUID | None = None, **fields: Any) -> Le
 
 
 @transaction.atomic
-def change(lesion_id: UUID, **fields: Any) -> Lesion:
-    """Corrects where the lesion is, or its note; predictions made with another body site are made again."""
+def change(lesion_id: UUID, *, by: User, **fields: Any) -> Lesion:
+    """Corrects where the lesion is, or its note: signed reports get a version, and predictions made with another body
+    site are made again.
+    """
     # As it stands now, under the lock: what somebody else corrects at the same time stays.
     lesion = Lesion.objects.select_for_update().get(id=lesion_id)
     body_site = lesion.body_site
-    for name, value in fields.items():
+    changed = {name: value for name, value in fields.items() if value != getattr(lesion, name)}
+    for name, value in changed.items():
         setattr(lesion, name, value)
     lesion.save()
+    if changed:
+        RecordCorrection.objects.create(patient_id=lesion.patient_id, lesion=lesion, what=Corrected.LESION, by=by)
     if lesion.body_site != body_site:
         asking.facts_changed(Case.objects.filter(lesion=lesion))
     return lesion

@@ -18,7 +18,7 @@ from uuid6 import uuid7
 
 from accounts.models import Clinic, User
 from cases.errors import Conflict, Refused, fingerprint
-from cases.models import Case, Consent, Patient
+from cases.models import Case, Consent, Corrected, Patient, RecordCorrection
 from cases.photo import practice_copies
 from cases.prediction import asking
 
@@ -197,8 +197,9 @@ def register(
 
 
 @transaction.atomic
-def update(patient: Patient, *, seen: str | None = None, **fields: Any) -> Patient:
-    """Corrects a patient's own details; consent has its own function because it carries who and when.
+def update(patient: Patient, *, by: User, seen: str | None = None, **fields: Any) -> Patient:
+    """Corrects a patient's own details, of which signed reports get a version; consent has its own function because it
+    carries who and when.
 
     Args:
         seen: the `stamp` of the details that the person saw when deciding; None overwrites unasked.
@@ -211,10 +212,12 @@ def update(patient: Patient, *, seen: str | None = None, **fields: Any) -> Patie
     patient.refresh_from_db()
     if seen is not None and seen != stamp(patient):
         raise Conflict(_("Someone changed this patient in the meantime. Look at what is different, then save again."))
-    birth_date = patient.birth_date
+    birth_date, before = patient.birth_date, stamp(patient)
     for name, value in fields.items():
         setattr(patient, name, value.strip() if isinstance(value, str) else value)
     _save(patient)
+    if stamp(patient) != before:
+        RecordCorrection.objects.create(patient=patient, what=Corrected.PATIENT, by=by)
     if patient.birth_date != birth_date:
         # The model is told the age.
         asking.facts_changed(Case.objects.filter(lesion__patient=patient))
@@ -256,8 +259,11 @@ def record_consent(patient: Patient, kind: str, consent: str, by: User) -> Patie
     # As it stands now, under the lock: another answer given at the same time is not taken for this one.
     Patient.objects.select_for_update(of=("self",)).get(id=patient.id)
     patient.refresh_from_db()
+    allowed_ai = patient.allows_ai
     _set_consent(patient, kind, consent, by)
     patient.save(update_fields=[f"{kind}_consent", f"{kind}_consent_at", f"{kind}_consent_by"])
+    if patient.allows_ai != allowed_ai:
+        RecordCorrection.objects.create(patient=patient, what=Corrected.CONSENT, by=by)
     if kind == "ai":
         asking.consent_changed(patient)
     elif patient.training_consent != Consent.GRANTED:

@@ -7,10 +7,11 @@ Times are in the clinic's zone, ages as of the visit: the same record makes the 
 import hashlib
 import json
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -18,14 +19,15 @@ from django.utils.translation import ngettext
 
 from accounts.models import User
 from cases.errors import Refused
-from cases.models import Case, CaseState, LesionImage, OutcomeVersion, Read
+from cases.models import Case, CaseState, LesionImage, OutcomeVersion, Read, RecordCorrection
 from cases.models.case import question_in_words
+from cases.models.report_delivery import report_number
 from cases.prediction import opinions
 from cases.reading import labels, reads
 
 MOST_PHOTOS = 6
-# What makes a version of the report: a read, or what the biopsy found.
-Event = Read | OutcomeVersion
+# What makes a version of the report: a read, what the biopsy found, or other words about the patient or the lesion.
+Event = Read | OutcomeVersion | RecordCorrection
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Photo:
 
 @dataclass(frozen=True)
 class Amendment:
-    """What was signed or recorded after the case was signed: `version` is that of the report that it made."""
+    """What was signed, recorded or corrected after the case was signed: `version` is that of the report it made."""
 
     version: int
     text: str
@@ -110,8 +112,7 @@ class Report:
 
     @property
     def number(self) -> str:
-        """What stands on paper: enough of the digest to find the report again."""
-        return "-".join(self.digest[start : start + 4] for start in (0, 4, 8))
+        return report_number(self.digest)
 
     @property
     def identity(self) -> str:
@@ -150,17 +151,43 @@ def of(case: Case, version: int | None = None) -> Report:
 
 
 def _history(case: Case) -> list[Event]:
-    """What the report is made of, in its order; two queries."""
+    """What the report is made of, in its order; three queries."""
     found = OutcomeVersion.objects.filter(case=case).select_related("condition", "recorded_by")
-    return sorted([*reads.history(case), *found], key=lambda event: (_when(event), event.pk))
+    corrected = corrections([case]).select_related("by")
+    return sorted([*reads.history(case), *found, *corrected], key=lambda event: (_when(event), event.pk))
+
+
+def corrections(cases: Collection[Case]) -> QuerySet[RecordCorrection]:
+    """What was corrected of the patients and lesions of signed `cases`, each read with its lesion, since they were
+    signed.
+    """
+    since = Q()
+    for case in cases:
+        ours = Q(lesion=None) | Q(lesion=case.lesion_id)
+        since |= Q(ours, patient=case.lesion.patient_id, at__gt=case.signed_at)
+    return RecordCorrection.objects.filter(since) if cases else RecordCorrection.objects.none()
+
+
+def concerns(correction: RecordCorrection, case: Case) -> bool:
+    """Whether the report of `case` says what was corrected: of one of `corrections`, given several cases."""
+    return (
+        correction.patient_id == case.lesion.patient_id
+        and correction.lesion_id in (None, case.lesion_id)
+        and case.signed_at is not None
+        and correction.at > case.signed_at
+    )
 
 
 def _when(event: Event) -> datetime:
-    return event.signed_at if isinstance(event, Read) else event.recorded_at
+    if isinstance(event, Read):
+        return event.signed_at
+    return event.recorded_at if isinstance(event, OutcomeVersion) else event.at
 
 
 def _whose(event: Event) -> User:
-    return event.reader if isinstance(event, Read) else event.recorded_by
+    if isinstance(event, Read):
+        return event.reader
+    return event.recorded_by if isinstance(event, OutcomeVersion) else event.by
 
 
 def _versions(case: Case, history: Sequence[Event]) -> list[int]:
@@ -302,6 +329,8 @@ def _amendment(version: int, known: Sequence[Event]) -> Amendment:
     *earlier, event = known
     if isinstance(event, Read):
         return Amendment(version, _said(event))
+    if isinstance(event, RecordCorrection):
+        return Amendment(version, _corrected(event))
     before = [each for each in earlier if isinstance(each, OutcomeVersion)]
     return Amendment(version, _found(event, before[-1] if before else None))
 
@@ -317,6 +346,12 @@ def _found(outcome: OutcomeVersion, before: OutcomeVersion | None) -> str:
         return _("Biopsy, %(moment)s, %(who)s: %(condition)s, reported %(day)s.") % found
     words = _("Biopsy corrected, %(moment)s, %(who)s: %(condition)s, reported %(day)s. Before: %(before)s.")
     return words % {**found, "before": before.condition}
+
+
+def _corrected(correction: RecordCorrection) -> str:
+    """Without what was there before: a wrong name may be another patient's."""
+    words = _("Corrected, %(moment)s, %(who)s: %(what)s.")
+    return words % {"moment": _moment(correction.at), "who": correction.by, "what": correction.get_what_display()}
 
 
 def _said(read: Read) -> str:

@@ -1,8 +1,9 @@
 """Which reports are still to be printed or sent, and the mark that one was."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from uuid import UUID
 
 from django.db import transaction
@@ -16,7 +17,18 @@ from accounts.models import Clinic, User
 from accounts.roles import Capability
 from cases import access
 from cases.errors import Conflict, Refused
-from cases.models import Case, CaseState, Delivery, NotificationKind, Outcome, Read, ReadKind, ReportDelivery
+from cases.models import (
+    Case,
+    CaseState,
+    Delivery,
+    Lesion,
+    NotificationKind,
+    Outcome,
+    Read,
+    ReadKind,
+    RecordCorrection,
+    ReportDelivery,
+)
 from cases.notifications import telling
 from cases.prediction import opinions
 from cases.reading import labels
@@ -33,20 +45,31 @@ def with_content(cases: QuerySet[Case]) -> QuerySet[Case]:
 
 
 def ready(person: access.Person, clinic: Clinic) -> QuerySet[Case]:
-    """Signed cases whose report nobody has printed or sent since it was signed or amended; the newest first."""
+    """Signed cases whose report nobody has printed or sent as it is now; the newest first.
+
+    What is corrected of a patient or a lesion counts for reports that were signed or amended of late. Older ones were
+    right when they were given, as a patient's name was that has changed since; whoever opens them sees the correction.
+    """
     since = timezone.now() - READY_FOR
     newest = Read.objects.filter(case=OuterRef("pk")).order_by("-signed_at").values("signed_at")[:1]
     amended = Read.objects.filter(
         kind__in=[ReadKind.CORRECTION, ReadKind.ADDITIONAL], signed_at__gte=since, case__clinic=clinic
     )
     found = Outcome.objects.filter(recorded_at__gte=since, case__clinic=clinic)
+    corrected = RecordCorrection.objects.filter(
+        Q(lesion=None) | Q(lesion=OuterRef("lesion")), patient=OuterRef("lesion__patient"), at__gt=OuterRef("signed_at")
+    ).order_by("-at", "-id")
     recent = Q(signed_at__gte=since) | Q(id__in=amended.values("case")) | Q(id__in=found.values("case"))
     return (
         access.cases(person)
         .filter(recent, clinic=clinic, state=CaseState.SIGNED)
         .select_related("outcome__recorded_by")
-        .annotate(read_at=Subquery(newest))
-        .annotate(report_at=Greatest("read_at", Coalesce("outcome__recorded_at", F("read_at"))))
+        .annotate(read_at=Subquery(newest), corrected_at=Subquery(corrected.values("at")[:1]))
+        .annotate(
+            report_at=Greatest(
+                "read_at", Coalesce("outcome__recorded_at", F("read_at")), Coalesce("corrected_at", F("read_at"))
+            )
+        )
         .filter(~Exists(ReportDelivery.objects.filter(case=OuterRef("pk"), at__gte=OuterRef("report_at"))))
         .order_by("-report_at", "-id")
     )
@@ -60,7 +83,7 @@ def count(person: access.Person, clinic: Clinic) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """One report of the list, with what was signed or recorded last."""
+    """One report of the list, with what was signed, recorded or corrected last."""
 
     case: Case
     at: datetime
@@ -73,7 +96,7 @@ class Row:
 
 
 def rows(found: Sequence[Case]) -> list[Row]:
-    """Rows of cases from `ready`; one query."""
+    """Rows of cases from `ready`, each with its lesion; two queries."""
     signed: dict[UUID, list[Read]] = {}
     for read in (
         Read.objects.filter(case__in=[case.pk for case in found])
@@ -81,14 +104,16 @@ def rows(found: Sequence[Case]) -> list[Row]:
         .order_by("signed_at", "id")
     ):
         signed.setdefault(read.case_id, []).append(read)
-    return [_row(case, signed[case.pk]) for case in found]
+    corrected = list(content.corrections(found).select_related("by"))
+    return [_row(case, signed[case.pk], corrected) for case in found]
 
 
-def _row(case: Case, signed: Sequence[Read]) -> Row:
-    newest, outcome = signed[-1], getattr(case, "outcome", None)
-    at, by = newest.signed_at, newest.reader
-    if outcome and outcome.recorded_at > at:
-        at, by = outcome.recorded_at, outcome.recorded_by
+def _row(case: Case, signed: Sequence[Read], corrected: Iterable[RecordCorrection]) -> Row:
+    happened = [(signed[-1].signed_at, signed[-1].reader)]
+    if outcome := getattr(case, "outcome", None):
+        happened.append((outcome.recorded_at, outcome.recorded_by))
+    happened += [(each.at, each.by) for each in corrected if content.concerns(each, case)]
+    at, by = max(happened, key=itemgetter(0))
     return Row(case, at, by, labels.decisive(signed))
 
 
@@ -104,6 +129,8 @@ def mark(*, case_id: UUID, by: User, delivery_id: UUID, how: str, digest: str) -
         Refused: the person may not do this here, there is no such way, or the case is not signed.
         Conflict: the report was amended since they looked at it.
     """
+    # Whoever corrects what the report says holds one of these: a correction comes before the mark, or after it.
+    Lesion.objects.select_for_update(of=("self", "patient")).select_related("patient").get(cases=case_id)
     case = Case.objects.select_for_update(of=("self",)).get(id=case_id)
     if not can(by, case.clinic_id, Capability.LOG_CASES):
         raise Refused(_("You may not do this in this clinic."), code="not_allowed")

@@ -140,7 +140,7 @@ def patient_edit(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     context: dict[str, Any] = {"patient": patient, "form": form}
     if form.is_valid():
         try:
-            patients.update(patient, seen=form.cleaned_data["seen"], **form.changes())
+            patients.update(patient, by=signed_in_person(request), seen=form.cleaned_data["seen"], **form.changes())
         except Conflict as conflict:
             # What was typed stays; saving once more is then a decision.
             form.see_again(patients.stamp(patient))

@@ -9,7 +9,7 @@ from tests.cast import waiting_case
 
 
 def by_the_service(case, client, fields) -> None:
-    lesions.change(case.lesion_id, **fields)
+    lesions.change(case.lesion_id, by=case.created_by, **fields)
 
 
 def in_the_admin_pages(case, client, fields) -> None:

@@ -53,7 +53,7 @@ def test_changing_to_a_taken_mrn_is_refused(alma):
     make_patient(alma, mrn="AB-1")
     other = make_patient(alma, mrn="AB-2")
     with pytest.raises(Refused):
-        patients.update(other, mrn="ab-1")
+        patients.update(other, by=alma.staff, mrn="ab-1")
 
 
 def test_nobody_is_born_tomorrow(alma):

@@ -420,9 +420,9 @@ def test_answers_that_change_while_it_is_computed_win(prediction, engine):
 def test_a_corrected_birth_date_is_computed_anew(alma, version):
     prediction = done_and_waiting(alma)
     patient = prediction.image.case.lesion.patient
-    patients.update(patient, given_name="Ewa")
+    patients.update(patient, by=alma.staff, given_name="Ewa")
     assert fresh(prediction).state == DONE
-    patients.update(patient, birth_date=patient.birth_date.replace(year=1990))
+    patients.update(patient, by=alma.staff, birth_date=patient.birth_date.replace(year=1990))
     assert fresh(prediction).state == QUEUED
 
 

@@ -33,7 +33,7 @@ from cases.models import (
 from cases.notifications import choices, inbox
 from cases.notifications.choices import Choice
 from cases.reading import reads
-from cases.record import lifecycle
+from cases.record import lesions, lifecycle, patients
 from cases.report import content, deliveries
 from cases.report import pdf as report_pdf
 from tests.cases.readings import make_version, predict
@@ -233,6 +233,65 @@ class TestVersions:
         assert not deliveries.ready(alma.staff, alma.clinic).exists()
         biopsy(alma, case, "MEL")
         assert list(deliveries.ready(alma.staff, alma.clinic)) == [case]
+
+    def test_a_correction_of_the_patient_makes_a_version_that_names_no_old_name(self, alma, case, sign_in):
+        # What is corrected before anybody signed is no amendment.
+        patients.update(case.lesion.patient, by=alma.staff, mrn="GEHEIM-8")
+        sign(case, alma.doctor)
+        first = content.of(loaded(case))
+        assert (first.version, first.notice) == (1, "")
+        marked = {"case_id": case.id, "by": alma.staff, "how": "printed"}
+        deliveries.mark(**marked, delivery_id=uuid4(), digest=first.digest)
+
+        patients.update(case.lesion.patient, by=alma.staff, family_name=NAME)  # nothing is changed
+        assert content.of(loaded(case)).digest == first.digest
+        assert not deliveries.ready(alma.staff, alma.clinic).exists()
+
+        patients.update(case.lesion.patient, by=alma.lead, family_name="Novak")
+        with pytest.raises(Conflict):
+            deliveries.mark(**marked, delivery_id=uuid4(), digest=first.digest)
+        second = content.of(loaded(case))
+        assert second.version == 2
+        assert second.number != first.number
+        assert str(alma.lead) in second.amendments[-1].text
+        assert "the patient's details" in second.amendments[-1].text
+        assert "Amended" in second.notice
+        (row,) = deliveries.rows(deliveries.ready(alma.staff, alma.clinic))
+        assert (row.case, row.is_amended, row.by) == (case, True, alma.lead)
+        said = page_text(sign_in(alma.staff), case)
+        assert "Novak" in said
+        assert NAME not in said
+        deliveries.mark(**marked, delivery_id=uuid4(), digest=second.digest)
+        assert not deliveries.ready(alma.staff, alma.clinic).exists()
+        assert [each.version for each in deliveries.of(case)] == [2, 1]
+
+    def test_a_correction_amends_what_says_it_and_nothing_else(self, alma, brno, case):
+        other_lesion = waiting_case(alma, patient=case.lesion.patient)
+        stranger, elsewhere = waiting_case(alma), waiting_case(brno)
+        for each, doctor in ((case, alma.doctor), (other_lesion, alma.doctor), (stranger, alma.doctor)):
+            sign(each, doctor)
+        sign(elsewhere, brno.doctor)
+
+        def versions() -> list[int]:
+            return [content.of(loaded(each)).version for each in (case, other_lesion, stranger, elsewhere)]
+
+        lesions.change(case.lesion_id, by=alma.staff, note="left of the scar")
+        assert versions() == [2, 1, 1, 1]
+        patients.update(case.lesion.patient, by=alma.staff, fitzpatrick="3")
+        assert versions() == [3, 2, 1, 1]
+        patients.record_consent(case.lesion.patient, "training", Consent.GRANTED, alma.staff)  # no report says it
+        assert versions() == [3, 2, 1, 1]
+        patients.record_consent(case.lesion.patient, "ai", Consent.REFUSED, alma.staff)
+        assert versions() == [4, 3, 1, 1]
+        assert "does not consent" in content.of(loaded(case)).opinion.sentences[0]
+
+    def test_a_corrected_name_does_not_bring_old_reports_back_to_the_list(self, alma, case):
+        sign(case, alma.doctor)
+        long_ago = timezone.now() - deliveries.READY_FOR - timedelta(days=1)
+        Case.objects.filter(id=case.id).update(signed_at=long_ago)
+        patients.update(case.lesion.patient, by=alma.staff, family_name="Novak")
+        assert not deliveries.ready(alma.staff, alma.clinic).exists()
+        assert content.of(loaded(case)).version == 2
 
     def test_results_from_before_there_were_versions_are_one(self, alma, case):
         sign(case, alma.doctor)

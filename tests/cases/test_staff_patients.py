@@ -225,7 +225,7 @@ class TestOnePatient:
         address = reverse("patient_edit", args=[patient.id])
         client = sign_in(alma.staff)
         seen = client.get(address).context["form"].initial["seen"]
-        patients.update(patient, given_name="Margarita")
+        patients.update(patient, by=alma.staff, given_name="Margarita")
 
         form = registration(given_name="Greta", seen=seen)
         page = client.post(address, form)
