@@ -151,9 +151,11 @@ def of(case: Case, version: int | None = None) -> Report:
 
 
 def _history(case: Case) -> list[Event]:
-    """What the report is made of, in its order; three queries."""
+    """What the report is made of, in its order; two queries, and one where something was corrected."""
     found = OutcomeVersion.objects.filter(case=case).select_related("condition", "recorded_by")
-    corrected = corrections([case]).select_related("by")
+    # Most are not: set by deliveries.with_content, so that a page asks a query less.
+    is_corrected = getattr(case, "is_corrected", True)
+    corrected = corrections([case]).select_related("by") if is_corrected else ()
     return sorted([*reads.history(case), *found, *corrected], key=lambda event: (_when(event), event.pk))
 
 

@@ -41,7 +41,18 @@ COUNT_LIMIT = 99
 
 def with_content(cases: QuerySet[Case]) -> QuerySet[Case]:
     """`cases` with all that `content.of` needs."""
-    return opinions.with_photos(cases).select_related("clinic", "lesion__patient")
+    return (
+        opinions.with_photos(cases)
+        .select_related("clinic", "lesion__patient")
+        .annotate(is_corrected=Exists(_corrections_of_row()))
+    )
+
+
+def _corrections_of_row() -> QuerySet[RecordCorrection]:
+    """What was corrected since the case of the outer query was signed, the newest first."""
+    return RecordCorrection.objects.filter(
+        Q(lesion=None) | Q(lesion=OuterRef("lesion")), patient=OuterRef("lesion__patient"), at__gt=OuterRef("signed_at")
+    ).order_by("-at", "-id")
 
 
 def ready(person: access.Person, clinic: Clinic) -> QuerySet[Case]:
@@ -56,15 +67,12 @@ def ready(person: access.Person, clinic: Clinic) -> QuerySet[Case]:
         kind__in=[ReadKind.CORRECTION, ReadKind.ADDITIONAL], signed_at__gte=since, case__clinic=clinic
     )
     found = Outcome.objects.filter(recorded_at__gte=since, case__clinic=clinic)
-    corrected = RecordCorrection.objects.filter(
-        Q(lesion=None) | Q(lesion=OuterRef("lesion")), patient=OuterRef("lesion__patient"), at__gt=OuterRef("signed_at")
-    ).order_by("-at", "-id")
     recent = Q(signed_at__gte=since) | Q(id__in=amended.values("case")) | Q(id__in=found.values("case"))
     return (
         access.cases(person)
         .filter(recent, clinic=clinic, state=CaseState.SIGNED)
         .select_related("outcome__recorded_by")
-        .annotate(read_at=Subquery(newest), corrected_at=Subquery(corrected.values("at")[:1]))
+        .annotate(read_at=Subquery(newest), corrected_at=Subquery(_corrections_of_row().values("at")[:1]))
         .annotate(
             report_at=Greatest(
                 "read_at", Coalesce("outcome__recorded_at", F("read_at")), Coalesce("corrected_at", F("read_at"))
