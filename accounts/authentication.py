@@ -18,10 +18,8 @@ class ApiTokenAuthentication(TokenAuthentication):
         return auth_token.expiry is not None and super()._cleanup_token(auth_token)
 
     def authenticate_credentials(self, token: bytes) -> tuple[User, ApiToken]:
-        try:
-            token.decode("ascii")
-        except UnicodeDecodeError:
-            raise AuthenticationFailed(_("Invalid token.")) from None
+        if not token.isascii() or b"\x00" in token:  # PostgreSQL takes no such text
+            raise AuthenticationFailed(_("Invalid token."))
         user, held = super().authenticate_credentials(token)
         # The audit log's middleware ran before the token was read, so it took the request for a stranger's.
         with contextlib.suppress(LookupError):

@@ -298,7 +298,7 @@ REST_FRAMEWORK = {
     # Deny by default: a view that names no permission still asks for a signed-in person.
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["cases.api.parsers.PlainJson"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "cases.api.pagination.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "cases.api.schema.ClinicAutoSchema",

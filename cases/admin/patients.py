@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from cases import access
 from cases.admin.record import RecordAdmin, by_patient_or_number, clinic_at
+from cases.errors import Refused
 from cases.models import Lesion, Patient
 from cases.record import lesions, patients
 
@@ -24,7 +25,10 @@ class PatientForm(forms.ModelForm):
         fields = [*OWN_FIELDS, "ai_consent", "training_consent"]
 
     def clean_mrn(self) -> str:
-        mrn = self.cleaned_data["mrn"].strip().upper()
+        try:
+            mrn = patients.kept_mrn(self.cleaned_data["mrn"])
+        except Refused as refusal:
+            raise forms.ValidationError(str(refusal), code=refusal.code) from None
         taken = Patient.objects.filter(clinic=self.instance.clinic_id, mrn=mrn).exclude(pk=self.instance.pk)
         if taken.exists():
             raise forms.ValidationError(_("Another patient of this clinic has this MRN."), code="mrn_taken")

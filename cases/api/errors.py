@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404
+from django.utils.translation import gettext as _
 from rest_framework import status
-from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.exceptions import APIException, NotFound, ParseError, ValidationError
 from rest_framework.exceptions import PermissionDenied as ApiPermissionDenied
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
@@ -40,10 +41,14 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         return refusal
     if isinstance(error, RegistryError):
         return _refused(str(error), "registry", status.HTTP_409_CONFLICT)
+    if isinstance(error, RequestDataTooBig):
+        return _refused(_("The request is too long."), "too_long", status.HTTP_413_REQUEST_ENTITY_TOO_LARGE)
     if isinstance(error, Http404):
         error = NotFound()
     elif isinstance(error, PermissionDenied):
         error = ApiPermissionDenied()
+    elif isinstance(error, SuspiciousOperation):
+        error = ParseError()  # of a form with more fields or files than Django takes
     response = exception_handler(error, context)
     if response is not None and isinstance(error, APIException) and not isinstance(error, ValidationError):
         response.data = {"detail": str(error.detail), "code": getattr(error.detail, "code", error.default_code)}

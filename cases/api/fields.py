@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from accounts.roles import Capability
 from cases.access import VIEW
-from cases.models import Urgency
+from cases.models import Condition, Urgency
 from cases.views.doors import find
 
 
@@ -57,6 +57,18 @@ class UrgencyField(serializers.Field):
 @extend_schema_field({"type": "string", "enum": [*(tier.name.lower() for tier in Urgency), None], "nullable": True})
 class AskedUrgencyField(UrgencyField):
     """An urgency that somebody asked for; null for whom it would tell what the AI said (`CaseSerializer`)."""
+
+
+class ConditionField(serializers.SlugRelatedField):
+    """A condition's code."""
+
+    def __init__(self, queryset: QuerySet[Condition], **options: Any) -> None:
+        super().__init__(slug_field="code", queryset=queryset, **options)
+
+    def to_internal_value(self, data: Any) -> Condition:
+        if isinstance(data, str) and "\x00" in data:  # PostgreSQL takes no such text
+            self.fail("invalid")
+        return super().to_internal_value(data)
 
 
 class PersonSerializer(serializers.Serializer):

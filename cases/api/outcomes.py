@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from accounts.roles import Capability
 from cases import access
-from cases.api.fields import PersonField, RecordField
+from cases.api.fields import ConditionField, PersonField, RecordField
 from cases.api.views import RecordViewSet
 from cases.models import Condition, Outcome
 from cases.record import outcomes
@@ -27,7 +27,7 @@ EXAMPLE = OpenApiExample(
 
 class OutcomeSerializer(serializers.ModelSerializer):
     case = RecordField(access.cases, Capability.RECORD_OUTCOMES)
-    condition = serializers.SlugRelatedField(slug_field="code", queryset=Condition.objects.all())
+    condition = ConditionField(Condition.objects.all())
     recorded_by = PersonField()
     replaces = serializers.DateTimeField(
         write_only=True,

@@ -13,7 +13,7 @@ from uuid6 import uuid7
 
 from accounts.roles import Capability
 from cases import access, blinding
-from cases.api.fields import PersonField, RecordField
+from cases.api.fields import ConditionField, PersonField, RecordField
 from cases.api.views import RecordViewSet
 from cases.models import Condition, Read
 from cases.reading import reads
@@ -40,7 +40,7 @@ class ReadSerializer(serializers.ModelSerializer):
     reader = PersonField(
         allow_null=True, help_text="null while you are the one to settle what the case's readers disagree on"
     )
-    condition = serializers.SlugRelatedField(slug_field="code", queryset=Condition.objects.filter(is_offered=True))
+    condition = ConditionField(Condition.objects.filter(is_offered=True))
     prediction = RecordField(
         access.predictions,
         related=("image",),

@@ -23,7 +23,7 @@ _WORDS = {
     "404": "Unknown, or not yours to see; which of both is not said",
     "409": "The record's present state stands against it; `code` says why",
     "412": "The record was changed: it no longer has an ETag of `If-Match`. Nothing was done",
-    "413": "The photo has too many bytes",
+    "413": "The body, or its photo, has too many bytes",
     "415": "The body's content type, or the photo's, is not understood",
     "422": "This `Idempotency-Key` was used for another request",
     "507": "The server has no space for the photo",
@@ -116,8 +116,8 @@ class ClinicAutoSchema(AutoSchema):
             codes += ["412"]
         if self._is_asked_again():
             operation["responses"]["304"] = {"description": "Still as the ETag of `If-None-Match` says"}
-        if "multipart/form-data" in operation.get("requestBody", {}).get("content", {}):
-            codes += ["413", "507"]
+        if sent := operation.get("requestBody", {}).get("content", {}):
+            codes += ["413", "507"] if "multipart/form-data" in sent else ["413"]
         for code in codes:
             operation["responses"].setdefault(
                 code, {"description": _WORDS[code], "content": {"application/json": {"schema": problem}}}

@@ -10,7 +10,7 @@ from cases.models import Consent, Patient
 from cases.record.patients import DETAILS
 
 # Which field a refusal of cases/record/patients.py is about.
-FIELD_OF_CODE = {"mrn_taken": "mrn", "birth_date": "birth_date"}
+FIELD_OF_CODE = {"mrn_taken": "mrn", "mrn_too_long": "mrn", "birth_date": "birth_date"}
 
 
 class SearchForm(forms.Form):

@@ -19,6 +19,8 @@ def add(patient: Patient, *, lesion_id: UUID | None = None, **fields: Any) -> Le
     Raises:
         Refused: the id is taken by another patient's lesion.
     """
+    # Two requests with the same id pass one after the other.
+    Patient.objects.select_for_update().get(id=patient.id)
     if lesion_id and (known := Lesion.objects.filter(id=lesion_id).first()):
         if known.patient_id != patient.id:
             raise Refused(_("This id is taken. Make a new one."), code="id_taken")

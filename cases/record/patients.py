@@ -46,6 +46,18 @@ def name_key(name: str) -> str:
     return " ".join("".join(c for c in plain if not unicodedata.combining(c)).lower().split())
 
 
+def kept_mrn(mrn: str) -> str:
+    """An MRN as it is kept: in capitals, of which some letters take two ("ß").
+
+    Raises:
+        Refused: there is no room for it (code "mrn_too_long").
+    """
+    kept = mrn.strip().upper()
+    if len(kept) > (Patient._meta.get_field("mrn").max_length or 0):
+        raise Refused(_("This MRN is too long."), code="mrn_too_long")
+    return kept
+
+
 def search(patients: QuerySet[Patient], text: str) -> QuerySet[Patient]:
     """The patients whose name or MRN begins as `text` does, or who were born on the date in it.
 
@@ -164,7 +176,8 @@ def register(
 
     Raises:
         LikelyDuplicates: somebody registered may be the same person and was not waved through.
-        Refused: the MRN is taken in this clinic (code "mrn_taken"), or the birth date cannot be (code "birth_date").
+        Refused: the MRN is taken in this clinic (code "mrn_taken") or too long in capitals ("mrn_too_long"), or the
+            birth date cannot be (code "birth_date").
     """
     # The clinic's row is the lock that lets two clicks on "Register" pass one after the other.
     Clinic.objects.select_for_update().get(id=clinic.id)
@@ -235,7 +248,7 @@ def _save(patient: Patient) -> Patient:
         raise Refused(_("The birth date lies in the future."), code="birth_date")
     if patient.birth_date.year < today.year - OLDEST:
         raise Refused(_("The birth date lies too far back. Check the year."), code="birth_date")
-    patient.mrn = patient.mrn.strip().upper()
+    patient.mrn = kept_mrn(patient.mrn)
     # A name in one script may take more letters in another; a search compares what fits.
     patient.family_key, patient.given_key = name_key(patient.family_name)[:100], name_key(patient.given_name)[:100]
     try:

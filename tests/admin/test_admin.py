@@ -149,11 +149,13 @@ class TestPatients:
         assert patient.training_consent_at
         assert patient.ai_consent_by == alma.staff
 
-    def test_a_taken_mrn_stands_at_its_field(self, alma, sign_in):
+    def test_an_mrn_that_cannot_be_is_refused_at_its_field(self, alma, sign_in):
         patient, other = make_patient(alma), make_patient(alma)
         url = reverse("admin:cases_patient_change", args=[patient.pk])
-        answer = sign_in(alma.admin).post(url, self.form(patient, mrn=other.mrn.lower()))
-        assert "mrn" in answer.context["adminform"].form.errors
+        client = sign_in(alma.admin)
+        for taken_or_too_long in (other.mrn.lower(), "ß" * 21):
+            answer = client.post(url, self.form(patient, mrn=taken_or_too_long))
+            assert "mrn" in answer.context["adminform"].form.errors
         assert Patient.objects.get(pk=patient.pk).mrn == patient.mrn
 
 

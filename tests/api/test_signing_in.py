@@ -20,7 +20,8 @@ def test_a_stranger_is_asked_for_a_token(db):
 
 
 @pytest.mark.parametrize(
-    "header", ["Token", "Token nonsense", "Token two parts", "Token \xff\xfe", "Token " + "0" * 300]
+    "header",
+    ["Token", "Token nonsense", "Token two parts", "Token \xff\xfe", "Token \x00", "Token " + "0" * 300],
 )
 def test_what_is_no_token_is_refused(db, header):
     client = APIClient()

@@ -99,6 +99,16 @@ def test_an_answer_is_not_taken_for_the_one_that_stood_a_moment_ago(alma):
     assert (patient.ai_consent, patient.ai_consent_by) == (Consent.GRANTED, alma.lead)
 
 
+def test_an_mrn_that_is_too_long_in_capitals_is_refused(alma):
+    """Of "ß" they are two letters, and PostgreSQL would not take them."""
+    patient, too_long = make_patient(alma, mrn="ß" * 20), "ß" * 21
+    assert patient.mrn == "S" * 40
+    for act in (lambda: make_patient(alma, mrn=too_long), lambda: patients.update(patient, mrn=too_long)):
+        with pytest.raises(Refused) as refusal:
+            act()
+        assert refusal.value.code == "mrn_too_long"
+
+
 def test_the_database_refuses_a_consent_of_nobody(alma):
     patient = make_patient(alma, training_consent=Consent.NOT_ASKED)
     with pytest.raises(IntegrityError), transaction.atomic():

@@ -240,6 +240,12 @@ class TestOnePatient:
         patient.refresh_from_db()
         assert patient.given_name == "Greta"
 
+    def test_an_mrn_that_is_too_long_in_capitals_is_refused_at_its_field(self, alma, sign_in):
+        patient, client = make_patient(alma), sign_in(alma.staff)
+        form = registration(mrn="ß" * 21, seen=patients.stamp(patient))
+        page = client.post(reverse("patient_edit", args=[patient.id]), form)
+        assert (page.status_code, list(page.context["form"].errors)) == (422, ["mrn"])
+
     def test_the_banner_keeps_the_recorded_name_while_a_correction_is_refused(self, alma, sign_in):
         make_patient(alma, mrn="TAKEN")
         patient = make_patient(alma, family_name="Quell")
