@@ -103,7 +103,10 @@ def test_an_mrn_that_is_too_long_in_capitals_is_refused(alma):
     """Of "ß" they are two letters, and PostgreSQL would not take them."""
     patient, too_long = make_patient(alma, mrn="ß" * 20), "ß" * 21
     assert patient.mrn == "S" * 40
-    for act in (lambda: make_patient(alma, mrn=too_long), lambda: patients.update(patient, by=alma.staff, mrn=too_long)):
+    for act in (
+        lambda: make_patient(alma, mrn=too_long),
+        lambda: patients.update(patient, by=alma.staff, mrn=too_long),
+    ):
         with pytest.raises(Refused) as refusal:
             act()
         assert refusal.value.code == "mrn_too_long"
