@@ -18,7 +18,7 @@ from cases.models import (
     ReportDelivery,
 )
 from cases.notifications import telling
-from cases.report import content, deliveries
+from cases.report import content
 
 # Younger reports still wait for somebody to print them, and younger notifications are new.
 RECENT = timedelta(days=7)
@@ -28,7 +28,7 @@ _HOW = (Delivery.PRINTED, Delivery.SENT, Delivery.HANDED_OVER)
 def write(clinic: Clinic, staff: User) -> None:
     """For the cases of `clinic` as they stand; nobody gets a mail about an invented patient."""
     now = timezone.now()
-    signed = deliveries.with_content(Case.objects.filter(clinic=clinic, state=CaseState.SIGNED))
+    signed = content.with_content(Case.objects.filter(clinic=clinic, state=CaseState.SIGNED))
     for case in signed.annotate(read_at=Max("reads__signed_at")).order_by("number"):
         last: datetime = case.read_at
         if Outcome.objects.filter(case=case).exists():

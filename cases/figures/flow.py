@@ -156,9 +156,10 @@ def queue(scope: Scope) -> Figure:
             photos=Count("id", filter=Q(state=CaseState.PHOTOS_WANTED)),
         )
     }
+    none = {"number": 0, "late": 0, "oldest": None, "photos": 0}
+    tiers = [found.get(tier.value, none) for tier in Urgency]
     rows = []
-    for tier in Urgency:
-        row = found.get(tier.value, {"number": 0, "late": 0, "oldest": None, "photos": 0})
+    for tier, row in zip(Urgency, tiers, strict=True):
         oldest = (now - row["oldest"]).total_seconds() / 3600 if row["oldest"] else None
         values = (row["number"], row["late"], row["photos"], Hours(oldest))
         of_tier = Q(state__in=UNREAD_STATES, urgency=tier)
@@ -177,8 +178,8 @@ def queue(scope: Scope) -> Figure:
         chart=Chart(
             "bars",
             [
-                Series(_("Waiting"), [row.values[0] for row in rows], column=0, is_reference=True),  # type: ignore[misc]
-                Series(_("Over the target"), [row.values[1] for row in rows], column=1),  # type: ignore[misc]
+                Series(_("Waiting"), [row["number"] for row in tiers], column=0, is_reference=True),
+                Series(_("Over the target"), [row["late"] for row in tiers], column=1),
             ],
         ),
     )

@@ -7,11 +7,11 @@ Times are in the clinic's zone, ages as of the visit: the same record makes the 
 import hashlib
 import json
 import zoneinfo
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -129,8 +129,15 @@ class Report:
         return f"report-{self.case.number}-{self.version}-{self.digest[:8]}.pdf"
 
 
+def with_content(cases: QuerySet[Case]) -> QuerySet[Case]:
+    """`cases` with all that `of` needs."""
+    found = opinions.with_photos(cases).select_related("clinic", "lesion__patient")
+    # Few are, and a page then asks a query less.
+    return found.annotate(is_corrected=Exists(corrections()))
+
+
 def of(case: Case, version: int | None = None) -> Report:
-    """The report of `case` (from cases/access.py with `opinions.with_photos`); `version` counts from 1, the newest is
+    """The report of `case` (from cases/access.py by `with_content`); `version` counts from 1, the newest is
     the one that stands.
 
     Raises:
@@ -153,31 +160,21 @@ def of(case: Case, version: int | None = None) -> Report:
 def _history(case: Case) -> list[Event]:
     """What the report is made of, in its order; two queries, and one where something was corrected."""
     found = OutcomeVersion.objects.filter(case=case).select_related("condition", "recorded_by")
-    # Most are not: set by deliveries.with_content, so that a page asks a query less.
-    is_corrected = getattr(case, "is_corrected", True)
-    corrected = corrections([case]).select_related("by") if is_corrected else ()
+    corrected: Iterable[RecordCorrection] = ()
+    if case.is_corrected:  # type: ignore[attr-defined]  # set by with_content
+        ours = _corrected_since(case.signed_at, case.lesion_id, case.lesion.patient_id)
+        corrected = RecordCorrection.objects.filter(ours).select_related("by")
     return sorted([*reads.history(case), *found, *corrected], key=lambda event: (_when(event), event.pk))
 
 
-def corrections(cases: Collection[Case]) -> QuerySet[RecordCorrection]:
-    """What was corrected of the patients and lesions of signed `cases`, each read with its lesion, since they were
-    signed.
-    """
-    since = Q()
-    for case in cases:
-        ours = Q(lesion=None) | Q(lesion=case.lesion_id)
-        since |= Q(ours, patient=case.lesion.patient_id, at__gt=case.signed_at)
-    return RecordCorrection.objects.filter(since) if cases else RecordCorrection.objects.none()
+def corrections() -> QuerySet[RecordCorrection]:
+    """What was corrected of what its report says since the case of the outer query was signed; the newest first."""
+    ours = _corrected_since(OuterRef("signed_at"), OuterRef("lesion"), OuterRef("lesion__patient"))
+    return RecordCorrection.objects.filter(ours).order_by("-at", "-id")
 
 
-def concerns(correction: RecordCorrection, case: Case) -> bool:
-    """Whether the report of `case` says what was corrected: of one of `corrections`, given several cases."""
-    return (
-        correction.patient_id == case.lesion.patient_id
-        and correction.lesion_id in (None, case.lesion_id)
-        and case.signed_at is not None
-        and correction.at > case.signed_at
-    )
+def _corrected_since(signed_at: object, lesion: object, patient: object) -> Q:
+    return Q(Q(lesion=None) | Q(lesion=lesion), patient=patient, at__gt=signed_at)
 
 
 def _when(event: Event) -> datetime:
@@ -204,7 +201,7 @@ def _written(case: Case, history: list[Event], ends: list[int], version: int) ->
     concluded = labels.decisive([event for event in known if isinstance(event, Read)])
     outcomes = [event for event in known if isinstance(event, OutcomeVersion)]
     patient, lesion = case.lesion.patient, case.lesion
-    photos: list[LesionImage] = case.photos  # type: ignore[attr-defined]  # set by opinions.with_photos
+    photos: list[LesionImage] = case.photos  # type: ignore[attr-defined]  # set by with_content
     return Report(
         case=case,
         version=version,

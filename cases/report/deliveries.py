@@ -1,6 +1,6 @@
 """Which reports are still to be printed or sent, and the mark that one was."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
@@ -30,29 +30,12 @@ from cases.models import (
     ReportDelivery,
 )
 from cases.notifications import telling
-from cases.prediction import opinions
 from cases.reading import labels
 from cases.report import content
 
 # A clinic that never marks anything would else have every case that it ever signed on its list.
 READY_FOR = timedelta(days=60)
 COUNT_LIMIT = 99
-
-
-def with_content(cases: QuerySet[Case]) -> QuerySet[Case]:
-    """`cases` with all that `content.of` needs."""
-    return (
-        opinions.with_photos(cases)
-        .select_related("clinic", "lesion__patient")
-        .annotate(is_corrected=Exists(_corrections_of_row()))
-    )
-
-
-def _corrections_of_row() -> QuerySet[RecordCorrection]:
-    """What was corrected since the case of the outer query was signed, the newest first."""
-    return RecordCorrection.objects.filter(
-        Q(lesion=None) | Q(lesion=OuterRef("lesion")), patient=OuterRef("lesion__patient"), at__gt=OuterRef("signed_at")
-    ).order_by("-at", "-id")
 
 
 def ready(person: access.Person, clinic: Clinic) -> QuerySet[Case]:
@@ -72,7 +55,8 @@ def ready(person: access.Person, clinic: Clinic) -> QuerySet[Case]:
         access.cases(person)
         .filter(recent, clinic=clinic, state=CaseState.SIGNED)
         .select_related("outcome__recorded_by")
-        .annotate(read_at=Subquery(newest), corrected_at=Subquery(_corrections_of_row().values("at")[:1]))
+        .annotate(read_at=Subquery(newest), correction=Subquery(content.corrections().values("id")[:1]))
+        .annotate(corrected_at=Subquery(content.corrections().values("at")[:1]))
         .annotate(
             report_at=Greatest(
                 "read_at", Coalesce("outcome__recorded_at", F("read_at")), Coalesce("corrected_at", F("read_at"))
@@ -104,7 +88,7 @@ class Row:
 
 
 def rows(found: Sequence[Case]) -> list[Row]:
-    """Rows of cases from `ready`, each with its lesion; two queries."""
+    """Rows of cases from `ready`; two queries."""
     signed: dict[UUID, list[Read]] = {}
     for read in (
         Read.objects.filter(case__in=[case.pk for case in found])
@@ -112,15 +96,19 @@ def rows(found: Sequence[Case]) -> list[Row]:
         .order_by("signed_at", "id")
     ):
         signed.setdefault(read.case_id, []).append(read)
-    corrected = list(content.corrections(found).select_related("by"))
-    return [_row(case, signed[case.pk], corrected) for case in found]
+    wanted = [case.correction for case in found]  # type: ignore[attr-defined]  # set by ready
+    corrected = RecordCorrection.objects.select_related("by").in_bulk(each for each in wanted if each)
+    return [
+        _row(case, signed[case.pk], corrected.get(correction)) for case, correction in zip(found, wanted, strict=True)
+    ]
 
 
-def _row(case: Case, signed: Sequence[Read], corrected: Iterable[RecordCorrection]) -> Row:
+def _row(case: Case, signed: Sequence[Read], correction: RecordCorrection | None) -> Row:
     happened = [(signed[-1].signed_at, signed[-1].reader)]
     if outcome := getattr(case, "outcome", None):
         happened.append((outcome.recorded_at, outcome.recorded_by))
-    happened += [(each.at, each.by) for each in corrected if content.concerns(each, case)]
+    if correction:
+        happened.append((correction.at, correction.by))
     at, by = max(happened, key=itemgetter(0))
     return Row(case, at, by, labels.decisive(signed))
 
@@ -148,7 +136,7 @@ def mark(*, case_id: UUID, by: User, delivery_id: UUID, how: str, digest: str) -
         return known
     if how not in Delivery.values:
         raise Refused(_("Say whether it was printed, sent or given to the patient."), code="how")
-    now = content.of(with_content(Case.objects.filter(id=case_id)).get())
+    now = content.of(content.with_content(Case.objects.filter(id=case_id)).get())
     if now.digest != digest:
         raise Conflict(_("The report has changed since you opened it. Look at it as it is now, then print or send it."))
     for kind in (NotificationKind.REPORT_READY, NotificationKind.REPORT_AMENDED):

@@ -38,7 +38,7 @@ def written(request: HttpRequest, case_id: UUID) -> Report:
         Http404: there is no such case in this person's clinics.
         Refused: the case is not signed, or has no such version.
     """
-    case = deliveries.with_content(access.cases(request.user)).filter(id=case_id).first()
+    case = content.with_content(access.cases(request.user)).filter(id=case_id).first()
     if case is None:
         raise Http404
     version = request.GET.get("version", "")

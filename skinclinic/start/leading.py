@@ -153,34 +153,28 @@ def _questioned(person: User, clinic: Clinic, number: int) -> Card | None:
 
 
 def _flagged(number: int) -> Card | None:
-    if not number:
-        return None
-    return Card(
-        key="flagged",
-        icon="flag",
-        number=capped(number),
-        title=ngettext(
-            "signed case that a newer model would flag", "signed cases that a newer model would flag", number
-        ),
-        text=_("Nobody has looked again since."),
-        url=reverse("rescored_newest"),
-        action=_("Look at them"),
-        tone="soon",
-    )
+    title = ngettext("signed case that a newer model would flag", "signed cases that a newer model would flag", number)
+    return _second_look("flagged", number, title, _("Nobody has looked again since."), "")
 
 
 def _flagged_late(number: int) -> Card | None:
+    title = ngettext(
+        "signed case that the AI called urgent too late", "signed cases that the AI called urgent too late", number
+    )
+    text = _("Its opinion came after the signature, and nobody has looked again since.")
+    return _second_look("flagged-late", number, title, text, "?late=1")
+
+
+def _second_look(key: str, number: int, title: str, text: str, query: str) -> Card | None:
     if not number:
         return None
     return Card(
-        key="flagged-late",
+        key=key,
         icon="flag",
         number=capped(number),
-        title=ngettext(
-            "signed case that the AI called urgent too late", "signed cases that the AI called urgent too late", number
-        ),
-        text=_("Its opinion came after the signature, and nobody has looked again since."),
-        url=f"{reverse('rescored_newest')}?late=1",
+        title=title,
+        text=text,
+        url=reverse("rescored_newest") + query,
         action=_("Look at them"),
         tone="soon",
     )

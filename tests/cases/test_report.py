@@ -61,7 +61,7 @@ def case(alma) -> Case:
 
 
 def loaded(case: Case) -> Case:
-    return deliveries.with_content(Case.objects.filter(id=case.id)).get()
+    return content.with_content(Case.objects.filter(id=case.id)).get()
 
 
 def text_of(pdf: bytes) -> str:
