@@ -3,8 +3,10 @@
 import io
 import logging
 import re
+import threading
+import time
 import zoneinfo
-from datetime import timedelta
+from datetime import date, timedelta
 from html import unescape
 from importlib import import_module
 from uuid import uuid4
@@ -14,6 +16,7 @@ from django.apps import apps
 from django.conf import settings as django_settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import connection
 from django.utils import timezone
 from fontTools.ttLib import TTFont
 from pypdf import PdfReader
@@ -32,6 +35,7 @@ from cases.models import (
 )
 from cases.notifications import choices, inbox
 from cases.notifications.choices import Choice
+from cases.prediction import asking
 from cases.reading import reads
 from cases.record import lesions, lifecycle, patients
 from cases.report import content, deliveries
@@ -432,6 +436,40 @@ class TestDelivery:
                 sign(waiting_case(alma), alma.doctor)
             with django_assert_max_num_queries(8):
                 assert client.get("/reports/").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mark_that_comes_while_a_name_is_corrected_is_not_for_the_old_paper(alma, case, monkeypatch):
+    """The correction has its moment before it is stored, so a mark in between would pass for the newer one."""
+    sign(case, alma.doctor)
+    seen = content.of(loaded(case)).digest
+    written, marking, answers = threading.Event(), threading.Event(), []
+
+    def slowly(_cases):
+        written.set()
+        marking.wait(20)
+        time.sleep(0.3)  # the mark has read the report by now, if it can
+
+    monkeypatch.setattr(asking, "facts_changed", slowly)
+
+    def mark():
+        try:
+            written.wait(20)
+            marking.set()
+            answers.append(
+                deliveries.mark(case_id=case.id, by=alma.staff, delivery_id=uuid4(), how="sent", digest=seen)
+            )
+        except Conflict as conflict:
+            answers.append(conflict)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=mark)
+    thread.start()
+    patients.update(case.lesion.patient, by=alma.lead, family_name="Novak", birth_date=date(1962, 4, 2))
+    thread.join(60)
+    assert [type(answer) for answer in answers] == [Conflict]
+    assert list(deliveries.ready(alma.staff, alma.clinic)) == [case]
 
 
 def test_the_notification_leads_to_the_report(alma, case, sign_in):
